@@ -1,0 +1,151 @@
+"""The one histogram codec of node and console: log bins of 1 % relative error, packed, merged and read as quantiles.
+
+Bins follow DDSketch (Masson, Rim, Lee: "DDSketch: a fast and fully-mergeable quantile sketch", VLDB 2019) with a first
+bin of all up to 1 microsecond. A cell (the histogram of one group and bucket) is a run of little-endian uint32 pairs
+`bin << 21 | n`; a larger n repeats the pair. Concatenating cells merges them, which is why SQL can roll them up.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+GROWTH = 1.01 / 0.99
+LOG_GROWTH = math.log(GROWTH)
+LAST_BIN = 1100
+FIRST_BIN_NS = 1000
+COUNT_BITS = 21
+COUNT_MAX = (1 << COUNT_BITS) - 1
+PAIR = np.dtype("<u4")
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+def bin_of(duration_ns: NDArray[np.integer] | int) -> Ints:
+    """Bins of durations in nanoseconds."""
+    micro = np.maximum(np.asarray(duration_ns, dtype=np.float64), FIRST_BIN_NS) / FIRST_BIN_NS
+    return np.clip(np.ceil(np.log(micro) / LOG_GROWTH), 0, LAST_BIN).astype(np.int64)
+
+
+def value_of(bins: NDArray[np.integer] | int) -> Floats:
+    """Seconds that each bin stands for: within 1 % of everything that fell into it."""
+    return 2e-6 * GROWTH ** np.asarray(bins, dtype=np.float64) / (GROWTH + 1)
+
+
+class Cells(NamedTuple):
+    """Many histograms: `lengths[i]` pairs of cell i, all cells' `pairs` (uint32) one after the other."""
+
+    lengths: Ints
+    pairs: NDArray[np.uint32]
+
+    @property
+    def bins(self) -> Ints:
+        return (self.pairs >> COUNT_BITS).astype(np.int64)
+
+    @property
+    def counts(self) -> Ints:
+        return (self.pairs & COUNT_MAX).astype(np.int64)
+
+    @property
+    def owners(self) -> Ints:
+        """Cell number of each pair."""
+        return np.repeat(np.arange(len(self.lengths)), self.lengths)
+
+
+def empty(n: int) -> Cells:
+    return Cells(np.zeros(n, dtype=np.int64), np.zeros(0, dtype=PAIR))
+
+
+def build(owners: Ints, bins: Ints, counts: Ints, n: int) -> Cells:
+    """Cells 0..n-1 out of (cell, bin, count) triples in any order; equal bins of a cell are added up."""
+    if len(owners) == 0:
+        return empty(n)
+    key = owners * (LAST_BIN + 1) + bins
+    order = np.argsort(key, kind="stable")
+    key, counts = key[order], counts[order]
+    starts = np.flatnonzero(np.r_[True, key[1:] != key[:-1]])
+    key, counts = key[starts], np.add.reduceat(counts, starts)
+    if counts.max() > COUNT_MAX:
+        key, counts = _split_large(key, counts)
+    pairs = ((key % (LAST_BIN + 1)) << COUNT_BITS | counts).astype(PAIR)
+    return Cells(np.bincount(key // (LAST_BIN + 1), minlength=n).astype(np.int64), pairs)
+
+
+def _split_large(key: Ints, counts: Ints) -> tuple[Ints, Ints]:
+    repeats = -(-counts // COUNT_MAX)
+    key, total = np.repeat(key, repeats), np.repeat(counts, repeats)
+    nth = np.arange(len(key)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
+    return key, np.minimum(total - nth * COUNT_MAX, COUNT_MAX)
+
+
+def merge(cells: Cells, groups: Ints, n: int) -> Cells:
+    """Cells of `n` groups: cell i goes into group `groups[i]`."""
+    return build(np.repeat(groups, cells.lengths), cells.bins, cells.counts, n)
+
+
+def compact(cells: Cells) -> Cells:
+    """The same cells with each bin once, ascending: what concatenation left behind is added up."""
+    return merge(cells, np.arange(len(cells.lengths)), len(cells.lengths))
+
+
+def quantiles(cells: Cells, fractions: Sequence[float]) -> Floats:
+    """Seconds, shape (cells, fractions); NaN for an empty cell. Value of rank floor(q (n - 1)), as DDSketch."""
+    out = np.full((len(cells.lengths), len(fractions)), np.nan)
+    cells = compact(cells)
+    filled = np.flatnonzero(cells.lengths)
+    if len(filled) == 0:
+        return out
+    running = np.cumsum(cells.counts)
+    ends = np.cumsum(cells.lengths)[filled] - 1
+    before = np.r_[0, running[ends][:-1]]
+    total = running[ends] - before
+    values = value_of(cells.bins)
+    for column, fraction in enumerate(fractions):
+        rank = np.floor(fraction * (total - 1)).astype(np.int64)
+        out[filled, column] = values[np.searchsorted(running, before + rank, side="right")]
+    return out
+
+
+def pack(bins: Iterable[int] | Ints, counts: Iterable[int] | Ints) -> bytes:
+    """One cell as bytes: what the samples table stores."""
+    bin_array, count_array = np.asarray(list(bins), dtype=np.int64), np.asarray(list(counts), dtype=np.int64)
+    return build(np.zeros(len(bin_array), dtype=np.int64), bin_array, count_array, 1).pairs.tobytes()
+
+
+def unpack(cell: bytes) -> tuple[Ints, Ints]:
+    """(bins, counts) of one cell, as stored."""
+    cells = from_bytes([cell])
+    return cells.bins, cells.counts
+
+
+def from_bytes(cells: Sequence[bytes | memoryview | None]) -> Cells:
+    """Cells as a database returns them; None is an empty cell."""
+    blobs = [b"" if cell is None else bytes(cell) for cell in cells]
+    lengths = np.array([len(blob) // PAIR.itemsize for blob in blobs], dtype=np.int64)
+    return Cells(lengths, np.frombuffer(b"".join(blobs), dtype=PAIR))
+
+
+def to_bytes(cells: Cells) -> list[bytes]:
+    """One bytes object per cell; empty cells are empty."""
+    raw, stops = cells.pairs.astype(PAIR).tobytes(), np.cumsum(cells.lengths) * PAIR.itemsize
+    return [raw[start:stop] for start, stop in zip([0, *stops[:-1].tolist()], stops.tolist(), strict=True)]
+
+
+def to_flat(cells: Cells) -> list[list[int]]:
+    """Each cell as the API's flat list [bin, n, bin, n, ...]."""
+    flat = np.stack([cells.bins, cells.counts], axis=1).ravel().tolist()
+    stops = (np.cumsum(cells.lengths) * 2).tolist()
+    return [flat[start:stop] for start, stop in zip([0, *stops[:-1]], stops, strict=True)]
+
+
+def from_flat(cells: Sequence[Sequence[int] | None]) -> Cells:
+    """Cells out of the API's flat lists."""
+    rows = [np.asarray(cell or (), dtype=np.int64).reshape(-1, 2) for cell in cells]
+    lengths = np.array([len(row) for row in rows], dtype=np.int64)
+    joined = np.concatenate(rows) if rows else np.zeros((0, 2), dtype=np.int64)
+    return build(np.repeat(np.arange(len(rows)), lengths), joined[:, 0], joined[:, 1], len(rows))
