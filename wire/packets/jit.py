@@ -1,0 +1,133 @@
+"""The only two ways to compile a kernel, and where compiled kernels are kept.
+
+Numba's own cache looks at the file of the kernel alone: after an edit of a constant or of an inlined function in another
+file it goes on returning the old machine code. So every kernel is cached in a folder whose name is a hash over the sources
+its module can reach by imports of ours: an edit anywhere in there compiles anew, an edit elsewhere does not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba.core import config
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("wire", "cstor", "cvu", "lab")
+KEPT_DAYS = 30
+
+_FROM = re.compile(r"^\s*from\s+([\w.]+)\s+import\s+(\([^)]*\)|[^\n]*)", re.MULTILINE)
+_IMPORT = re.compile(r"^\s*import\s+([\w.]+)", re.MULTILINE)
+_DISCOVER = re.compile(r"autodiscover\(\s*[\"']([\w.]+)[\"']")
+
+
+def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function over arrays that runs without the GIL and is kept on disk between runs."""
+    previous = config.CACHE_DIR
+    config.CACHE_DIR = str(_folder(Path(function.__code__.co_filename)))
+    try:
+        return numba.njit(cache=True, nogil=True)(function)
+    finally:
+        config.CACHE_DIR = previous
+
+
+def inline(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a small function into each kernel that calls it."""
+    return numba.njit(inline="always")(function)
+
+
+@cache
+def cache_root() -> Path:
+    """The first folder of these that can be written: the user may have no home, or one that is read-only."""
+    places = [(name, folder) for name, folder in (("XDG_CACHE_HOME", "cclear"), ("DATA_DIR", "cache")) if os.environ.get(name)]
+    candidates = [Path(os.environ[name]) / folder for name, folder in places]
+    if os.environ.get("NUMBA_CACHE_DIR"):
+        candidates.insert(0, Path(os.environ["NUMBA_CACHE_DIR"]))
+    candidates.append(Path("~/.cache/cclear").expanduser())
+    candidates.append(Path(tempfile.gettempdir()) / f"cclear-kernels-{os.getuid()}")
+    for candidate in candidates:
+        root = candidate.absolute() / "kernels"
+        if _usable(root):
+            _remove_old(root)
+            return root
+    return Path(tempfile.mkdtemp(prefix="cclear-kernels-"))
+
+
+def _usable(folder: Path) -> bool:
+    """Ours and writable. The cache holds pickles: a folder that others can write would let them run code as us."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        found = folder.stat()
+        if found.st_uid != os.getuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            return False
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except (OSError, RuntimeError):
+        return False
+
+
+def _remove_old(root: Path) -> None:
+    """Drop what no run has used for a month: each edit of a kernel leaves a folder behind."""
+    limit = max((entry.stat().st_mtime for entry in root.iterdir()), default=0) - KEPT_DAYS * 86400
+    for folder in root.iterdir():
+        if folder.is_dir() and folder.stat().st_mtime < limit:
+            for path in sorted(folder.rglob("*"), reverse=True):
+                path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)
+            folder.rmdir()
+
+
+@cache
+def _folder(file: Path) -> Path:
+    return cache_root() / f"{file.stem}-{source_hash(file)}"
+
+
+@cache
+def source_hash(file: Path) -> str:
+    """A hash over a source file and every file of ours that it imports, however indirectly."""
+    seen: set[Path] = set()
+    waiting = [file.resolve()]
+    while waiting:
+        path = waiting.pop()
+        if path not in seen:
+            seen.add(path)
+            waiting.extend(_imported(path))
+    digest = hashlib.sha256(f"{numba.__version__} {sys.version_info[:2]}".encode())
+    for path in sorted(seen):
+        digest.update(str(path).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:20]
+
+
+@cache
+def _imported(file: Path) -> tuple[Path, ...]:
+    if file == Path(__file__).resolve() or not file.is_relative_to(ROOT):
+        return ()
+    text = file.read_text(encoding="utf-8")
+    names = set(_IMPORT.findall(text))
+    for module, imported in _FROM.findall(text):
+        names.add(module)
+        names.update(f"{module}.{name}" for name in re.findall(r"\w+", imported))
+    found = [path for name in names if name.partition(".")[0] in PACKAGES for path in _files(name)]
+    for package in _DISCOVER.findall(text):
+        found.extend(_discovered(package))
+    return tuple(found)
+
+
+def _files(name: str) -> Iterator[Path]:
+    path = ROOT.joinpath(*name.split("."))
+    for candidate in (path.with_suffix(".py"), path / "__init__.py"):
+        if candidate.is_file():
+            yield candidate
+
+
+def _discovered(package: str) -> Iterator[Path]:
+    """Modules that a registry imports by itself, such as the metrics: no import names them."""
+    yield from ROOT.joinpath(*package.split(".")).glob("*.py")
