@@ -1,0 +1,110 @@
+"""What packets are stored for which time: the heads beside the segments, read once each.
+
+A segment NAME.pcap has a head NAME.idx. Sealed, the head is one record; being written, each flush appends one, and
+the last whole record (its CRC fits) tells how far the pcap may be read. A later index appends blocks after the head.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from cstor.store.layout import HOUR_S, LIVE, SECOND_NS, hour_folder, hour_of, hours
+
+MAGIC = b"cStorIdx"
+VERSION = 1
+# magic, version, flags (1 = times ascend), link type, first ns, last ns, packets, flows (0 = no index), bytes, CRC-32
+HEAD = struct.Struct("<8sHHIqqqqqI")
+ORDERED = 1
+
+
+class Segment(NamedTuple):
+    """One pcap file of a store (nanoseconds, little-endian); read it to `bytes_valid` and no further."""
+
+    path: Path
+    link_type: int
+    first_ns: int  # least and greatest time stamp within
+    last_ns: int
+    packets: int
+    bytes_valid: int  # whole records end here; more may follow while the segment is being written
+    ordered: bool  # time stamps ascend
+
+
+def pack_head(segment: Segment) -> bytes:
+    """The head record of a segment."""
+    flags = ORDERED if segment.ordered else 0
+    fields = (segment.link_type, segment.first_ns, segment.last_ns, segment.packets, 0, segment.bytes_valid)
+    body = HEAD.pack(MAGIC, VERSION, flags, *fields, 0)[:-4]
+    return body + struct.pack("<I", zlib.crc32(body))
+
+
+def read_head(path: Path) -> Segment | None:
+    """The segment whose head file is `path`, as of its last whole record; None if there is none."""
+    content = path.read_bytes()
+    for start in range(len(content) // HEAD.size * HEAD.size - HEAD.size, -1, -HEAD.size):
+        record = content[start : start + HEAD.size]
+        magic, version, flags, link_type, first_ns, last_ns, packets, _, size, crc = HEAD.unpack(record)
+        if magic == MAGIC and version == VERSION and crc == zlib.crc32(record[:-4]):
+            ordered = bool(flags & ORDERED)
+            return Segment(path.with_suffix(".pcap"), link_type, first_ns, last_ns, packets, size, ordered)
+    return None
+
+
+def segments(store_dir: Path, start_ns: int, end_ns: int) -> list[Segment]:
+    """Segments, the live one too, that may hold packets of [start_ns, end_ns); by time of their first packet."""
+    found = {segment.path.name: segment for segment in all_segments(store_dir, before_ns=end_ns)}
+    chosen = [segment for segment in found.values() if segment.first_ns < end_ns and segment.last_ns >= start_ns]
+    return sorted(chosen, key=lambda segment: (segment.first_ns, segment.path.name))
+
+
+def all_segments(store_dir: Path, before_ns: int | None = None) -> Iterator[Segment]:
+    """Every segment that has packets, the live ones first: one that is sealed meanwhile appears again, sealed."""
+    yield from _heads(store_dir / LIVE, cached=False)
+    for hour, folder in hours(store_dir, "packets"):
+        # A file is filed by its first packet's hour, and unordered files may begin up to an hour earlier than that.
+        if before_ns is None or (hour - HOUR_S) * SECOND_NS < before_ns:
+            yield from _heads(folder, cached=True)
+
+
+def open_segment(segment: Segment) -> BinaryIO:
+    """Open its file, also if it was sealed since it was listed; FileNotFoundError when retention took it."""
+    try:
+        return open(segment.path, "rb")
+    except FileNotFoundError:
+        if segment.path.parent.name != LIVE:
+            raise
+        return open(sealed_path(segment.path.parent.parent, segment.path.name), "rb")
+
+
+def sealed_path(store_dir: Path, name: str) -> Path:
+    """Where the segment `name` stands once it is sealed: its name begins with its first packet's time."""
+    first_s = int(name.split("-")[0]) // SECOND_NS
+    return hour_folder(store_dir, "packets", hour_of(first_s)) / name
+
+
+_cache: dict[Path, Segment] = {}
+_CACHE_MAX = 100_000
+
+
+def _heads(folder: Path, cached: bool) -> Iterator[Segment]:
+    try:
+        names = sorted(entry.name for entry in os.scandir(folder) if entry.name.endswith(".idx"))
+    except FileNotFoundError:
+        return
+    for name in names:
+        path = folder / name
+        segment = _cache.get(path) if cached else None
+        if segment is None:
+            try:
+                segment = read_head(path)
+            except FileNotFoundError:
+                continue  # sealed or removed since the folder was read
+            if segment is None or not (segment.packets and (not cached or segment.path.exists())):
+                continue
+            if cached and len(_cache) < _CACHE_MAX:
+                _cache[path] = segment
+        yield segment
