@@ -1,0 +1,38 @@
+"""Where the private servers' unix sockets are: a folder of mode 0700 with a path short enough for the kernel."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from pathlib import Path
+
+from cclear.services.account import Account, ServiceProblem
+
+# A socket's path has at most 107 bytes (unix(7)); the longest name put into the folder is `.s.PGSQL.5432`.
+_LONGEST_FOLDER = 107 - len("/.s.PGSQL.5432.lock")
+
+
+def socket_folder(data: Path) -> Path:
+    """`run` in the data folder, or a folder named after it in the system's temporary one where that is too long."""
+    folder = data / "run"
+    if len(os.fsencode(folder)) <= _LONGEST_FOLDER:
+        return folder
+    digest = hashlib.blake2b(os.fsencode(data), digest_size=6).hexdigest()
+    return Path("/tmp") / f"cclear-{digest}"
+
+
+def make_socket_folder(data: Path, account: Account) -> Path:
+    """Make the folder, or make sure that the one that is there is private and ours."""
+    folder = socket_folder(data)
+    try:
+        folder.mkdir(mode=0o700)
+        account.own(folder)
+    except FileExistsError:
+        pass
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != account.uid or status.st_mode & 0o077:
+        raise ServiceProblem(
+            f"{folder} is not a folder of mode 0700 that belongs to {account.name}: remove it and start again"
+        )
+    return folder
