@@ -1,7 +1,8 @@
 """What packets are stored for which time: the heads beside the segments, read once each.
 
 A segment NAME.pcap has a head NAME.idx. Sealed, the head is one record; being written, each flush appends one, and
-the last whole record (its CRC fits) tells how far the pcap may be read. A later index appends blocks after the head.
+the last whole record (its CRC fits) tells how far the pcap may be read. Sealing moves the pcap, then writes its head,
+then drops the live head: whoever lists the live folder first misses nothing.
 """
 
 from __future__ import annotations
@@ -73,11 +74,11 @@ def all_segments(store_dir: Path, before_ns: int | None = None) -> Iterator[Segm
 def open_segment(segment: Segment) -> BinaryIO:
     """Open its file, also if it was sealed since it was listed; FileNotFoundError when retention took it."""
     try:
-        return open(segment.path, "rb")
+        return segment.path.open("rb")
     except FileNotFoundError:
         if segment.path.parent.name != LIVE:
             raise
-        return open(sealed_path(segment.path.parent.parent, segment.path.name), "rb")
+        return sealed_path(segment.path.parent.parent, segment.path.name).open("rb")
 
 
 def sealed_path(store_dir: Path, name: str) -> Path:
@@ -103,7 +104,7 @@ def _heads(folder: Path, cached: bool) -> Iterator[Segment]:
                 segment = read_head(path)
             except FileNotFoundError:
                 continue  # sealed or removed since the folder was read
-            if segment is None or not (segment.packets and (not cached or segment.path.exists())):
+            if segment is None or not segment.packets:
                 continue
             if cached and len(_cache) < _CACHE_MAX:
                 _cache[path] = segment

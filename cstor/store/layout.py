@@ -90,11 +90,11 @@ def hour_of(t: int) -> int:
 def replace_file(path: Path, content: bytes) -> None:
     """Write a small file so that readers see the old or the new one whole, also after a crash."""
     hidden = path.with_name(f".{path.name}.tmp")
-    with open(hidden, "wb") as file:
+    with hidden.open("wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(hidden, path)
+    hidden.replace(path)
 
 
 class WriterLock:

@@ -1,0 +1,126 @@
+"""What a store says about itself: when everything was captured, which hours changed after the fact, what was removed.
+
+`ledger.json` is replaced whole. While a node captures, `live/clock.json` says up to where its seconds are complete; it
+is written after them, so whoever reads the clock first finds everything up to it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cstor.store.layout import FORMAT_VERSION, HOUR_S, LIVE, StoreError, replace_file
+
+Interval = tuple[int, int]
+
+
+@dataclass
+class Ledger:
+    """Seconds are epoch seconds, intervals [from, to)."""
+
+    observed: list[Interval] = field(default_factory=list)
+    revisions: dict[int, int] = field(default_factory=dict)  # hour -> how often it changed after it was complete
+    pending: list[int] = field(default_factory=list)  # hours being changed right now: raised at the next start
+    removed_before: int | None = None  # retention has removed series older than this
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "format": FORMAT_VERSION,
+            "observed": self.observed,
+            "revisions": {str(hour): n for hour, n in self.revisions.items()},
+            "pending": self.pending,
+            "removed_before": self.removed_before,
+        }
+
+
+@dataclass(frozen=True)
+class Clock:
+    """How far a running capture has come."""
+
+    observed_from: int
+    complete_until: int
+
+
+def read_ledger(root: Path) -> Ledger:
+    """The ledger; an empty one where none was written yet."""
+    try:
+        found = json.loads((root / "ledger.json").read_text())
+        if found["format"] > FORMAT_VERSION:
+            raise StoreError(f"{root}: written by a newer version (format {found['format']}); update this program")
+        return Ledger(
+            [(int(start), int(end)) for start, end in found["observed"]],
+            {int(hour): int(n) for hour, n in found["revisions"].items()},
+            [int(hour) for hour in found["pending"]],
+            found["removed_before"],
+        )
+    except FileNotFoundError:
+        return Ledger()
+    except (KeyError, TypeError, ValueError) as error:
+        raise StoreError(f"{root / 'ledger.json'}: damaged ({error}); remove it to go on without its history") from None
+
+
+def write_ledger(root: Path, ledger: Ledger) -> None:
+    replace_file(root / "ledger.json", json.dumps(ledger.as_json()).encode())
+
+
+def read_clock(root: Path) -> Clock | None:
+    """The clock of the capture that runs, or that was killed; None where none was left."""
+    try:
+        found = json.loads((root / LIVE / "clock.json").read_text())
+        return Clock(int(found["observed_from"]), int(found["complete_until"]))
+    except (FileNotFoundError, KeyError, TypeError, ValueError):
+        return None
+
+
+def write_clock(root: Path, clock: Clock) -> None:
+    """Not synced to the disk: it is written every second and only has to outlive this process."""
+    path = root / LIVE / "clock.json"
+    hidden = path.with_name(".clock.json.tmp")
+    hidden.write_text(json.dumps({"observed_from": clock.observed_from, "complete_until": clock.complete_until}))
+    hidden.replace(path)
+
+
+def settle_clock(root: Path) -> None:
+    """Move what the last capture observed from its clock into the ledger; start anew."""
+    clock = read_clock(root)
+    if clock is not None:
+        ledger = read_ledger(root)
+        ledger.observed = united([*ledger.observed, (clock.observed_from, clock.complete_until)])
+        write_ledger(root, ledger)
+        (root / LIVE / "clock.json").unlink(missing_ok=True)
+
+
+def raise_revisions(root: Path, hours: Iterable[int]) -> None:
+    """Say that seconds of these hours changed; called after the change can be seen."""
+    ledger = read_ledger(root)
+    for hour in {*hours, *ledger.pending}:
+        ledger.revisions[hour] = ledger.revisions.get(hour, 0) + 1
+    ledger.pending = []
+    write_ledger(root, ledger)
+
+
+def united(intervals: Iterable[Interval]) -> list[Interval]:
+    """The same time as the fewest intervals, ascending."""
+    out: list[Interval] = []
+    for start, end in sorted(interval for interval in intervals if interval[0] < interval[1]):
+        if out and start <= out[-1][1]:
+            out[-1] = (out[-1][0], max(out[-1][1], end))
+        else:
+            out.append((start, end))
+    return out
+
+
+def clipped(intervals: Iterable[Interval], start: int, end: int) -> list[Interval]:
+    """What of the intervals lies within [start, end)."""
+    return [(max(a, start), min(b, end)) for a, b in intervals if max(a, start) < min(b, end)]
+
+
+def without_hour(intervals: Iterable[Interval], hour: int) -> list[Interval]:
+    """The intervals less one hour, after retention took it."""
+    rest: list[Interval] = []
+    for start, end in intervals:
+        rest += [(start, min(end, hour)), (max(start, hour + HOUR_S), end)]
+    return united(rest)

@@ -1,0 +1,166 @@
+"""Closed seconds and sessions on their way to the disk: into live logs at once, into Parquet a minute at a time.
+
+A log holds one hour's rows and has the number of the Parquet files that it becomes. Publishing renames latency first,
+then series, then drops the log: a reader that looks at logs, series, latency in this order sees every row once.
+`ingest` needs no logs: it publishes as it goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from cstor.buckets.second import ClosedSecond, SessionBatch
+from cstor.store import codec, log
+from cstor.store.layout import LIVE, SECOND_NS, hour_folder, hour_of, part_name
+from cstor.store.log import LogWriter
+from cstor.store.parquet import ParquetWriter
+from cstor.store.rows import join
+from cstor.store.sequence import Sequence
+
+MAX_ROWS = 250_000  # of one part in memory: a part that grows beyond is published early
+MAX_SESSIONS = 50_000
+MAX_WAITING = 4  # parts that wait for the publisher before the writer waits for it
+SESSION_ID_BITS = 20  # a part's sequence above, the row within below: MAX_SESSIONS fits
+
+Item = TypeVar("Item", ClosedSecond, SessionBatch)
+
+
+@dataclass
+class OpenPart(Generic[Item]):
+    """Rows of one hour that are not yet published."""
+
+    dataset: str
+    hour: int
+    sequence: int
+    log: LogWriter | None
+    items: list[Item] = field(default_factory=list)
+    rows: int = 0
+
+
+def log_path(root: Path, dataset: str, hour: int, sequence: int) -> Path:
+    return root / LIVE / f"{dataset}-{hour}-{sequence:010d}.log"
+
+
+class Publisher:
+    """Turns parts into Parquet files."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._parquet = ParquetWriter()
+
+    def close(self) -> None:
+        self._parquet.close()
+
+    def series(self, hour: int, sequence: int, seconds: list[ClosedSecond]) -> None:
+        """latency/ first, then series/: see above."""
+        rows = join(sorted(seconds, key=lambda second: second.t))
+        if not len(rows):
+            return
+        name = part_name(int(rows.t.min()), int(rows.t.max()) + 1, 0, sequence)
+        self._parquet.latency(rows, hour_folder(self._root, "latency", hour) / name)
+        self._parquet.series(rows, hour_folder(self._root, "series", hour) / name)
+
+    def sessions(self, hour: int, sequence: int, batches: list[SessionBatch]) -> None:
+        rows = np.concatenate([batch.rows for batch in batches])
+        rows = rows[np.argsort(rows["start_ns"], kind="stable")]
+        start, end = int(rows["start_ns"].min()) // SECOND_NS, int(rows["end_ns"].max()) // SECOND_NS + 1
+        path = hour_folder(self._root, "sessions", hour) / part_name(start, end, 0, sequence)
+        self._parquet.sessions(rows, sequence << SESSION_ID_BITS, path)
+
+
+class StoreWriter:
+    """The one writer of series and sessions; used by one thread, publishes in another."""
+
+    def __init__(self, root: Path, sequence: Sequence, live: bool) -> None:
+        self._root = root
+        self._sequence = sequence
+        self._live = live
+        self._publisher = Publisher(root)
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="publish")
+        self._waiting: list[Future[None]] = []
+        self._seconds: dict[int, OpenPart[ClosedSecond]] = {}
+        self._sessions: dict[int, OpenPart[SessionBatch]] = {}
+
+    @property
+    def backlog(self) -> int:
+        """Parts that wait to be published."""
+        return sum(not future.done() for future in self._waiting)
+
+    def add_seconds(self, seconds: Iterable[ClosedSecond]) -> None:
+        for second in seconds:
+            if len(second.keys):
+                part = self._part(self._seconds, "series", hour_of(second.t))
+                if part.log:
+                    part.log.append(log.SECOND, codec.encode_second(second))
+                self._add(part, self._seconds, second, len(second.keys), MAX_ROWS)
+
+    def add_sessions(self, batch: SessionBatch) -> None:
+        """Sessions are filed by the hour of their end."""
+        rows = batch.rows
+        hours = rows["end_ns"] // SECOND_NS
+        hours -= hours % 3600
+        for hour in np.unique(hours).tolist():
+            chosen = rows[hours == hour]
+            for start in range(0, len(chosen), MAX_SESSIONS):
+                some = SessionBatch(chosen[start : start + MAX_SESSIONS])
+                part = self._part(self._sessions, "sessions", hour)
+                if part.rows + len(some.rows) > MAX_SESSIONS:
+                    self._publish(self._sessions.pop(hour))
+                    part = self._part(self._sessions, "sessions", hour)
+                if part.log:
+                    part.log.append(log.SESSIONS, codec.encode_sessions(some))
+                self._add(part, self._sessions, some, len(some.rows), MAX_SESSIONS)
+
+    def rotate(self) -> None:
+        """Publish everything that was added so far; the next rows begin new parts."""
+        for parts in (self._seconds, self._sessions):
+            for hour in sorted(parts):
+                self._publish(parts.pop(hour))  # type: ignore[attr-defined]
+
+    def flush(self) -> None:
+        """Wait until all that was handed to the publisher can be read; raises what went wrong there."""
+        for future in self._waiting:
+            future.result()
+        self._waiting.clear()
+
+    def close(self) -> None:
+        self.rotate()
+        self.flush()
+        self._pool.shutdown()
+        self._publisher.close()
+
+    def _part(self, parts: dict[int, OpenPart[Item]], dataset: str, hour: int) -> OpenPart[Item]:
+        part = parts.get(hour)
+        if part is None:
+            sequence = self._sequence.next()
+            writer = LogWriter(log_path(self._root, dataset, hour, sequence)) if self._live else None
+            if writer:
+                writer.append(log.HEAD, [codec.head()])
+            part = parts[hour] = OpenPart(dataset, hour, sequence, writer)
+        return part
+
+    def _add(self, part: OpenPart[Item], parts: dict[int, OpenPart[Item]], item: Item, rows: int, limit: int) -> None:
+        part.items.append(item)
+        part.rows += rows
+        if part.rows >= limit:
+            self._publish(parts.pop(part.hour))
+
+    def _publish(self, part: OpenPart[Item]) -> None:
+        if part.log:
+            part.log.close()
+        self._waiting = [future for future in self._waiting if not future.done() or future.result()]
+        while len(self._waiting) >= MAX_WAITING:
+            self._waiting.pop(0).result()
+        self._waiting.append(self._pool.submit(self._write, part))
+
+    def _write(self, part: OpenPart[Item]) -> None:
+        write = self._publisher.series if part.dataset == "series" else self._publisher.sessions
+        write(part.hour, part.sequence, part.items)  # type: ignore[operator]
+        if part.log:
+            part.log.path.unlink()
