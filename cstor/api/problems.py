@@ -32,7 +32,7 @@ TITLES = {
 CONTENT_TYPE = "application/problem+json"
 
 
-class Problem(Exception):  # noqa: N818  (the word of RFC 9457)
+class Problem(Exception):
     """A refusal that says what to do; `detail` is one sentence in plain words, `extra` members are added."""
 
     def __init__(self, status: int, title: str, detail: str, **extra: Any) -> None:

@@ -65,13 +65,3 @@ def read_blocks(file: BinaryIO, start: int = 0) -> Iterator[Block]:
             return
         position += HEADER.size + length
         yield Block(kind, payload, position)
-
-
-def cut_tail(path: Path) -> None:
-    """Cut a log after its last whole block."""
-    with path.open("rb") as file:
-        end = 0
-        for block in read_blocks(file):
-            end = block.end
-    if path.stat().st_size > end:
-        os.truncate(path, end)

@@ -1,0 +1,77 @@
+"""What a writer does before it writes: finish what a killed one left in live/.
+
+Segments and logs are cut after their last whole block and published; a log whose Parquet file is there already only
+has to go. Nothing that readers could see before is lost.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from cstor.buckets.second import ClosedSecond, SessionBatch
+from cstor.store.catalog import read_head, sealed_path
+from cstor.store.codec import Decoder
+from cstor.store.layout import LIVE, hour_folder
+from cstor.store.ledger import raise_revisions, read_ledger, settle_clock
+from cstor.store.log import HEAD, SECOND, SESSIONS, read_blocks
+from cstor.store.segment import seal_segment
+from cstor.store.writer import Publisher
+
+_LOG = re.compile(r"^(series|sessions)-(-?\d+)-(\d{10})\.log$")
+
+
+def recover(root: Path) -> None:
+    """Bring a store into order; the caller holds its lock."""
+    for hidden in root.glob("**/.*.tmp"):
+        hidden.unlink()
+    _recover_segments(root)
+    _recover_logs(root)
+    settle_clock(root)
+    if read_ledger(root).pending:
+        raise_revisions(root, ())
+
+
+def _recover_segments(root: Path) -> None:
+    for idx in sorted((root / LIVE).glob("*.idx")):
+        segment = read_head(idx)
+        if segment is not None and segment.packets:
+            seal_segment(root, segment)
+        else:
+            idx.unlink()
+    for pcap in (root / LIVE).glob("*.pcap"):
+        if not sealed_path(root, pcap.name).exists():
+            pcap.unlink()  # killed before its first head was written
+
+
+def _recover_logs(root: Path) -> None:
+    publisher = Publisher(root)
+    for path in sorted((root / LIVE).glob("*.log")):
+        found = _LOG.match(path.name)
+        if not found:
+            continue
+        dataset, hour, sequence = found[1], int(found[2]), int(found[3])
+        published = list(hour_folder(root, dataset, hour).glob(f"*-L0-{sequence:010d}.parquet"))
+        seconds, sessions = read_log(path)
+        if seconds and not published:
+            publisher.series(hour, sequence, seconds)
+        if sessions and not published:
+            publisher.sessions(hour, sequence, sessions)
+        path.unlink()
+    publisher.close()
+
+
+def read_log(path: Path) -> tuple[list[ClosedSecond], list[SessionBatch]]:
+    """Everything that the whole blocks of a log hold."""
+    seconds: list[ClosedSecond] = []
+    sessions: list[SessionBatch] = []
+    decoder: Decoder | None = None
+    with path.open("rb") as file:
+        for block in read_blocks(file):
+            if block.kind == HEAD:
+                decoder = Decoder(block.payload)
+            elif decoder and block.kind == SECOND:
+                seconds.append(decoder.second(block.payload))
+            elif decoder and block.kind == SESSIONS:
+                sessions.append(decoder.sessions(block.payload))
+    return seconds, sessions

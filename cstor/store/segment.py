@@ -1,0 +1,227 @@
+"""Packets into pcap segments: copied in bulk by the engine's thread, written and sealed by a thread of their own.
+
+A segment grows in live/ with a head record after each flush, and is moved into its hour's folder when it is full. A
+segment holds one link type. When the disk cannot follow a live capture, whole buffers are dropped and counted; an
+ingest waits instead.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cstor.store import records
+from cstor.store.catalog import Segment, pack_head, sealed_path
+from cstor.store.layout import HOUR_S, LIVE, SECOND_NS, replace_file
+from cstor.store.sequence import Sequence
+from wire.packets.batch import PacketBatch
+
+SEGMENT_BYTES = 256 << 20
+SEGMENT_SECONDS = 60
+BUFFER_BYTES = 4 << 20
+QUEUED_BUFFERS = 16
+
+
+@dataclass
+class _Growing:
+    """The segment being filled; the engine's thread counts what it handed over, the writing thread what is on disk."""
+
+    path: Path
+    link_type: int
+    hour: int
+    opened: float  # monotonic
+    size: int = records.FILE_HEADER_SIZE
+    packets: int = 0
+    first_ns: int = 0
+    last_ns: int = 0
+    newest_ns: int = 0  # of the packet added last
+    ordered: bool = True
+
+    def note(self, time_ns: np.ndarray, size: int) -> None:
+        """Count a batch of packets."""
+        if not self.packets:
+            self.first_ns = self.last_ns = self.newest_ns = int(time_ns[0])
+        self.ordered = self.ordered and records.ascends(time_ns, self.newest_ns)
+        self.first_ns = min(self.first_ns, int(time_ns.min()))
+        self.last_ns = max(self.last_ns, int(time_ns.max()))
+        self.newest_ns = int(time_ns[-1])
+        self.packets += len(time_ns)
+        self.size += size
+
+    def head(self) -> Segment:
+        return Segment(self.path, self.link_type, self.first_ns, self.last_ns, self.packets, self.size, self.ordered)
+
+
+@dataclass
+class _Job:
+    """One piece of work for the writing thread: packets and the head after them, or (no data) a seal."""
+
+    growing: _Growing
+    packets: int = 0
+    data: np.ndarray | None = None
+    head: Segment | None = None
+
+
+class SegmentWriter:
+    """`append` and `tick` belong to one thread. `close` seals what is open and waits for the disk."""
+
+    def __init__(self, root: Path, sequence: Sequence, live: bool) -> None:
+        self.dropped_packets = 0
+        self.written_packets = 0
+        self.written_bytes = 0
+        self.error: OSError | None = None
+        self._root = root
+        self._sequence = sequence
+        self._live = live
+        self._growing: _Growing | None = None
+        self._buffer = np.empty(BUFFER_BYTES, np.uint8)
+        self._used = 0
+        self._unwritten = 0  # packets in the buffer
+        self._jobs: queue.Queue[_Job | None] = queue.Queue()
+        self._room = threading.Semaphore(QUEUED_BUFFERS)
+        self._failed: _Growing | None = None  # the segment that could not be written to its end
+        self._thread = threading.Thread(target=self._work, name="segments", daemon=True)
+        self._thread.start()
+
+    @property
+    def queued(self) -> float:
+        """Share of the write queue that is full, 0..1."""
+        return min(1.0, self._jobs.qsize() / QUEUED_BUFFERS)
+
+    def append(self, batch: PacketBatch) -> None:
+        """Store the frames of a batch."""
+        if not batch.packets:
+            return
+        size = records.records_size(batch)
+        growing = self._segment_for(batch, size)
+        if self._used + size > len(self._buffer):
+            self._hand_over()
+            if size > len(self._buffer):
+                self._buffer = np.empty(size, np.uint8)
+        self._used = records.write_records(batch, self._buffer, self._used)
+        self._unwritten += batch.packets
+        growing.note(batch.time_ns, size)
+
+    def tick(self) -> None:
+        """Called at least once a second while capturing: what was appended can be read, old segments are sealed."""
+        self._hand_over()
+        if self._growing and self._live and time.monotonic() - self._growing.opened >= SEGMENT_SECONDS:
+            self._seal()
+
+    def close(self) -> None:
+        self._hand_over()
+        self._seal()
+        self._jobs.put(None)
+        self._thread.join()
+        if self.error and not self._live:
+            raise self.error
+
+    def _segment_for(self, batch: PacketBatch, size: int) -> _Growing:
+        now = self._growing
+        first_ns = int(batch.time_ns[0])
+        hour = first_ns // SECOND_NS // HOUR_S
+        if now and (now.link_type != batch.link_type or now.size + size > SEGMENT_BYTES or hour > now.hour):
+            self._hand_over()
+            self._seal()
+        if self._growing is None:
+            name = f"{first_ns:019d}-{self._sequence.next():010d}.pcap"
+            self._growing = _Growing(self._root / LIVE / name, batch.link_type, hour, time.monotonic())
+        return self._growing
+
+    def _hand_over(self) -> None:
+        growing = self._growing
+        if growing is None or not self._used:
+            return
+        if self.error and not self._live:
+            raise self.error
+        if self._room.acquire(blocking=not self._live):
+            self._jobs.put(_Job(growing, self._unwritten, self._buffer[: self._used], growing.head()))
+            self._buffer = np.empty(BUFFER_BYTES, np.uint8)
+        else:
+            self.dropped_packets += self._unwritten
+            growing.size -= self._used
+            growing.packets -= self._unwritten
+        self._used = self._unwritten = 0
+        if growing is self._failed:
+            self._seal()
+
+    def _seal(self) -> None:
+        if self._growing is not None:
+            self._jobs.put(_Job(self._growing))
+            self._growing = None
+
+    def _work(self) -> None:
+        file = _File(self._root)
+        while (job := self._jobs.get()) is not None:
+            try:
+                self._do(job, file)
+            except OSError as error:
+                self.error = error
+                self._failed = job.growing
+                self.dropped_packets += job.packets
+            if job.data is not None:
+                self._room.release()
+
+    def _do(self, job: _Job, file: _File) -> None:
+        if job.data is None or job.head is None:
+            file.seal()
+        elif job.growing is self._failed:
+            self.dropped_packets += job.packets  # nothing may follow a record that is torn
+        else:
+            file.write(job.growing.path, job.data, job.head)
+            self.written_packets += job.packets
+            self.written_bytes += len(job.data)
+
+
+class _File:
+    """The files of the segment being written; belongs to the writing thread."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._pcap = -1
+        self._idx = -1
+        self._head: Segment | None = None
+
+    def write(self, path: Path, data: np.ndarray, head: Segment) -> None:
+        if self._pcap < 0:
+            self._pcap = _create(path)
+            self._idx = _create(path.with_suffix(".idx"))
+            _write_all(self._pcap, memoryview(records.file_header(head.link_type)))
+        _write_all(self._pcap, memoryview(data))
+        os.write(self._idx, pack_head(head))
+        self._head = head
+
+    def seal(self) -> None:
+        head, self._head = self._head, None
+        if self._pcap >= 0:
+            os.close(self._pcap)
+            os.close(self._idx)
+            self._pcap = self._idx = -1
+        if head:
+            seal_segment(self._root, head)
+
+
+def seal_segment(root: Path, segment: Segment) -> None:
+    """Move a finished segment out of live/: the pcap, then its head as one record, then the live head goes."""
+    target = sealed_path(root, segment.path.name)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if segment.path.exists():
+        os.truncate(segment.path, segment.bytes_valid)
+        segment.path.rename(target)
+    replace_file(target.with_suffix(".idx"), pack_head(segment))
+    segment.path.with_suffix(".idx").unlink()
+
+
+def _create(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+
+
+def _write_all(fd: int, view: memoryview) -> None:
+    while view:
+        view = view[os.write(fd, view) :]
