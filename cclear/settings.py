@@ -111,9 +111,22 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = not STATIC_MANIFEST
 
+# Uploaded captures: straight to disk, on the file system that they stay on, so that keeping them is a rename.
+CAPTURE_MAX_BYTES = env_int("CAPTURE_MAX_MB", 2000) * 1_000_000
+FILE_UPLOAD_HANDLERS = ["monitors.captures.upload.BoundedUploadHandler"]
+FILE_UPLOAD_TEMP_DIR = data_dir.folder(DATA_DIR / "uploads")
+
+# Of one node in one download; a stream holds a thread of the web server for as long as it lasts.
+PACKETS_MAX_PACKETS = env_int("PACKETS_MAX_PACKETS", 5_000_000)
+PACKETS_MAX_BYTES = env_int("PACKETS_MAX_MB", 2000) * 1_000_000
+PACKETS_MAX_STREAMS = env_int("PACKETS_MAX_STREAMS", 4)
+
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "monitors.api.authentication.BearerAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["monitors.api.authentication.MayCall"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",

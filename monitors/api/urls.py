@@ -1,0 +1,12 @@
+"""`/api/v1/nodes/` and `/api/v1/monitors/`."""
+
+from __future__ import annotations
+
+from rest_framework.routers import SimpleRouter
+
+from monitors.api.viewsets import MonitorViewSet, NodeViewSet
+
+router = SimpleRouter()
+router.register("nodes", NodeViewSet, basename="api-node")
+router.register("monitors", MonitorViewSet, basename="api-monitor")
+urlpatterns = router.urls
