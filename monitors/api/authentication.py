@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.contrib.auth.models import AbstractBaseUser
 from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -9,10 +11,13 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from monitors.access import LEVELS, allows
 from monitors.models.token import ApiToken, Scope
+
+if TYPE_CHECKING:
+    # rest_framework.views reads the settings that name this module.
+    from rest_framework.views import APIView
 
 
 class BearerAuthentication(BaseAuthentication):
