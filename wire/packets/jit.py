@@ -101,14 +101,14 @@ def source_hash(file: Path) -> str:
             seen.add(path)
             waiting.extend(_imported(path))
     digest = hashlib.sha256(f"{numba.__version__} {sys.version_info[:2]}".encode())
-    for path in sorted(seen):
+    for path in sorted(path for path in seen if path.is_file()):
         digest.update(str(path).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:20]
 
 
 @cache
 def _imported(file: Path) -> tuple[Path, ...]:
-    if file == Path(__file__).resolve() or not file.is_relative_to(ROOT):
+    if file == Path(__file__).resolve() or not file.is_relative_to(ROOT) or not file.is_file():
         return ()
     text = file.read_text(encoding="utf-8")
     names = set(_IMPORT.findall(text))

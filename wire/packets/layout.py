@@ -25,7 +25,7 @@ PACKET = np.dtype(
         ("vlan", "i4"),  # outermost tag outside any tunnel, -1 none
         # line 2: what the analyzers of every packet need
         ("ip_length", "i8"),  # innermost IP packet, whole by its length field
-        ("payload_length", "i8"),  # IP length less headers (of the whole datagram where a fragment completes it), -1 unknown
+        ("payload_length", "i8"),  # IP length less headers; of the whole datagram where a fragment completes it, else 0
         ("seq", "i8"),  # 0 .. 2^32 - 1
         ("ack", "i8"),
         ("ip_offset", "i4"),  # offsets from the start of the frame; -1 absent
@@ -41,7 +41,7 @@ PACKET = np.dtype(
         ("complete", "u1"),  # 1: has the transport header of a whole datagram, analyse it; 0: volume only
         ("option_sack", "u1"),  # SACK_PERMITTED | SACK_BLOCKS
         ("quoted_protocol", "u1"),  # 0: no quotation, the quoted_ fields are 0 or -1
-        ("spare", "u1"),
+        ("vni_weak", "u1"),  # 1: vni is of a gateway load balancer's GENEVE, a VXLAN inside replaces it
         ("option_scale", "i2"),  # window scale, -1 none
         ("icmp_type", "i2"),  # -1 not ICMP
         # line 3
@@ -55,7 +55,6 @@ PACKET = np.dtype(
         ("quoted_dst_port", "i4"),
         ("quoted_seq", "i8"),  # -1 none
         ("icmp_code", "i2"),  # -1 not ICMP
-        ("unused", "V6"),
         # line 4: the packet that an ICMP error quotes
         ("quoted_src_hi", "i8"),
         ("quoted_src_lo", "i8"),
@@ -65,7 +64,7 @@ PACKET = np.dtype(
     align=True,
 )
 
-ABSENT = ("vni", "vlan", "payload_length", "ip_offset", "l4_offset", "payload_offset", "option_scale", "icmp_type", "icmp_code")
+ABSENT = ("vni", "vlan", "ip_offset", "l4_offset", "payload_offset", "option_scale", "icmp_type", "icmp_code")
 ABSENT += ("ts_val", "ts_ecr", "ip_id", "option_mss", "quoted_seq")
 
 FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = 1, 2, 4, 8, 16, 32, 64, 128
