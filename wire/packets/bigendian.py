@@ -1,4 +1,4 @@
-"""Numbers in network order out of a byte buffer (RFC 791, appendix B).
+"""Numbers out of a byte buffer, in network order (RFC 791, appendix B); the le functions are for little-endian files.
 
 Indices are handed over as unsigned, and nothing else is: a signed index makes Numba test every byte for a negative
 one, which keeps the compiler from turning the loads into one; eight bytes cost 1 load instead of 8 (measured: 1.8 ns
@@ -59,3 +59,26 @@ def put32(buffer, at, value):
     buffer[at + 1] = value >> 16 & 0xFF
     buffer[at + 2] = value >> 8 & 0xFF
     buffer[at + 3] = value & 0xFF
+
+
+@inline
+def le16(buffer, at):
+    return np.int64(buffer[np.uint64(at)]) | np.int64(buffer[np.uint64(at + 1)]) << 8
+
+
+@inline
+def le32(buffer, at):
+    return (
+        np.int64(buffer[np.uint64(at)])
+        | np.int64(buffer[np.uint64(at + 1)]) << 8
+        | np.int64(buffer[np.uint64(at + 2)]) << 16
+        | np.int64(buffer[np.uint64(at + 3)]) << 24
+    )
+
+
+@inline
+def put_le32(buffer, at, value):
+    buffer[at] = value & 0xFF
+    buffer[at + 1] = value >> 8 & 0xFF
+    buffer[at + 2] = value >> 16 & 0xFF
+    buffer[at + 3] = value >> 24 & 0xFF

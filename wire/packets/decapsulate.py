@@ -196,4 +196,3 @@ def etherip(buffer, at, end):
     if end - at < 2:
         return -CUT_HEADER, at
     return (TYPE_BRIDGED if u16(buffer, at) == 0x3000 else NOT_IP), at + 2
-

@@ -189,4 +189,3 @@ def head_length(row):
     while units < HEAD_UNITS and row["head_seen"] >> units & 1:
         units += 1
     return min(units << 3, np.int64(row["total"])) if row["total"] >= 0 else units << 3
-

@@ -48,7 +48,9 @@ def inline(function: Callable[..., Any]) -> Callable[..., Any]:
 @cache
 def cache_root() -> Path:
     """The first folder of these that can be written: the user may have no home, or one that is read-only."""
-    places = [(name, folder) for name, folder in (("XDG_CACHE_HOME", "cclear"), ("DATA_DIR", "cache")) if os.environ.get(name)]
+    places = [
+        (name, folder) for name, folder in (("XDG_CACHE_HOME", "cclear"), ("DATA_DIR", "cache")) if os.environ.get(name)
+    ]
     candidates = [Path(os.environ[name]) / folder for name, folder in places]
     if os.environ.get("NUMBA_CACHE_DIR"):
         candidates.insert(0, Path(os.environ["NUMBA_CACHE_DIR"]))
