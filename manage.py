@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Django's command line for cClear. `python -m cclear.services -- python manage.py COMMAND` starts the servers it needs."""
+"""Django's command line for cClear; `python -m cclear.services -- python manage.py ...` starts its servers."""
 
 from __future__ import annotations
 

@@ -39,6 +39,7 @@ class Account:
         """Run a command as this user, its output captured."""
         return subprocess.run(
             [str(word) for word in command],
+            check=False,
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,

@@ -1,0 +1,74 @@
+"""What `make run` keeps running, in order: the lowest priority starts first and stops last."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+from cclear.supervise.layout import Layout, NodeLayout
+
+CELERY = (sys.executable, "-m", "celery", "-A", "cclear", "--quiet")
+WORKER = ("worker", "--without-gossip", "--without-mingle", "--loglevel", "WARNING")
+
+
+@dataclass(frozen=True)
+class Process:
+    """A command that is started again, with growing pauses, whenever it ends."""
+
+    name: str
+    command: tuple[str, ...]
+    priority: int
+    stop_s: int = 30
+
+
+def processes(layout: Layout) -> list[Process]:
+    """Capture first, so that nothing is missed; the source of the traffic last, so that nothing is lost at the end."""
+    return [
+        *(_node(layout, node) for node in layout.nodes),
+        # Pulls wait for nodes, hence threads; roll-ups compute, hence one process; long jobs delay neither.
+        _worker("worker-pulls", "pulls", "threads", 16),
+        _worker("worker-rollups", "rollups", "prefork", 1),
+        _worker("worker-jobs", "default,searches,reports", "threads", 4),
+        _beat(layout),
+        _web(layout),
+        _broker(layout),
+        *([_lab(layout)] if layout.scenario else []),
+    ]
+
+
+def _node(layout: Layout, node: NodeLayout) -> Process:
+    config = str(layout.data / "config" / f"{node.name}.toml")
+    return Process(node.name, (sys.executable, "-m", "cstor", "run", "--config", config), priority=10, stop_s=60)
+
+
+def _worker(name: str, queues: str, pool: str, concurrency: int) -> Process:
+    size = ("--pool", pool, "--concurrency", str(concurrency))
+    return Process(name, (*CELERY, *WORKER, "--hostname", f"{name}@%h", "--queues", queues, *size), 20, stop_s=60)
+
+
+def _beat(layout: Layout) -> Process:
+    schedule = str(layout.data / "beat-schedule")
+    command = (*CELERY, "beat", "--schedule", schedule, "--pidfile", "", "--loglevel", "WARNING")
+    return Process("beat", command, priority=25)
+
+
+def _web(layout: Layout) -> Process:
+    command = (
+        *(sys.executable, "-m", "gunicorn", "cclear.wsgi:application"),
+        *("--bind", str(layout.web), "--no-control-socket"),
+        # Pages poll and figures are short; threads carry them, the second process uses the second core.
+        *("--worker-class", "gthread", "--workers", "2", "--threads", "8", "--timeout", "120"),
+        *("--graceful-timeout", "10", "--access-logfile", "-"),
+    )
+    return Process("web", command, priority=30)
+
+
+def _broker(layout: Layout) -> Process:
+    config = str(layout.data / "config" / "cvu.toml")
+    return Process("cvu", (sys.executable, "-m", "cvu", "run", "--config", config), priority=40)
+
+
+def _lab(layout: Layout) -> Process:
+    truth = str(layout.data / "lab-truth.json")
+    command = ("-m", "lab", "run", "--scenario", layout.scenario, "--to", str(layout.broker), "--truth", truth)
+    return Process("lab", (sys.executable, *command), priority=50)
