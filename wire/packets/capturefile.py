@@ -129,6 +129,11 @@ class CaptureReader:
         raise NotImplementedError
 
     @property
+    def other_records(self) -> int:
+        """Records that hold no packet but that tshark counts as one; only pcapng has any."""
+        return 0
+
+    @property
     def bytes_read(self) -> int:
         """File offset of the next record, for a progress line."""
         return self.chunks.position

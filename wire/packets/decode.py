@@ -15,6 +15,7 @@ from wire.packets.jit import inline, kernel
 from wire.packets.layout import (
     AH,
     BAD_FRAGMENT,
+    BAD_IP_VERSION,
     FIRST_FRAGMENT,
     LINK_ETHERNET,
     MAX_TUNNELS,
@@ -85,7 +86,9 @@ def walk(buffer, at, end, stop, base, found, layer, row, counters):
                 return found, 0, at, end, stop
         if found == TYPE_IPV4:
             protocol, at, end, stop, is_piece = ipv4(buffer, at, end, stop, base, row)
-        else:
+            if protocol == -BAD_IP_VERSION:
+                found = TYPE_IPV6  # some senders put both versions under one Ethertype
+        if found == TYPE_IPV6:
             protocol, at, end, stop, is_piece = ipv6(buffer, at, end, stop, base, row)
         if protocol < 0:
             return protocol, 0, at, end, stop

@@ -48,12 +48,8 @@ def inline(function: Callable[..., Any]) -> Callable[..., Any]:
 @cache
 def cache_root() -> Path:
     """The first folder of these that can be written: the user may have no home, or one that is read-only."""
-    places = [
-        (name, folder) for name, folder in (("XDG_CACHE_HOME", "cclear"), ("DATA_DIR", "cache")) if os.environ.get(name)
-    ]
-    candidates = [Path(os.environ[name]) / folder for name, folder in places]
-    if os.environ.get("NUMBA_CACHE_DIR"):
-        candidates.insert(0, Path(os.environ["NUMBA_CACHE_DIR"]))
+    places = (("NUMBA_CACHE_DIR", ""), ("XDG_CACHE_HOME", "cclear"), ("DATA_DIR", "cache"))
+    candidates = [Path(os.environ[name]) / folder for name, folder in places if os.environ.get(name)]
     candidates.append(Path("~/.cache/cclear").expanduser())
     candidates.append(Path(tempfile.gettempdir()) / f"cclear-kernels-{os.getuid()}")
     for candidate in candidates:

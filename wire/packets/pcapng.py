@@ -1,4 +1,4 @@
-"""pcapng files (draft-ietf-opsawg-pcapng): sections of either byte order, interfaces with their own link type and clock.
+"""pcapng files (draft-ietf-opsawg-pcapng): sections of either byte order, interfaces with link types and clocks of their own.
 
 A kernel walks packet blocks and skips what it does not know; Python looks at section and interface blocks only. Batches end
 where the link type changes, so that the order of the file is kept. Options after a packet are not read.
@@ -32,6 +32,7 @@ from wire.packets.layout import LINK_TYPES, MAX_CAPTURED
 
 SECTION_HEADER, BYTE_ORDER = 0x0A0D0D0A, 0x1A2B3C4D
 INTERFACE, OLD_PACKET, SIMPLE_PACKET, PACKET_BLOCK = 1, 2, 3, 6
+JOURNAL_BLOCK, CUSTOM_BLOCK, CUSTOM_BLOCK_NOT_COPIED = 9, 0x0BAD, 0x40000BAD
 OPTION_END, OPTION_RESOLUTION, OPTION_OFFSET = 0, 9, 14
 LARGEST_LENGTH = 2**31 - 1
 SECOND = 1_000_000_000
@@ -49,11 +50,14 @@ INTERFACE_ROW = np.dtype(
 )
 
 
+LAST_TIME_NS, OTHER_RECORDS = 0, 1
+
+
 class Interfaces(NamedTuple):
-    """The interfaces of the present section, and the time of the last packet (for packets that have none)."""
+    """The interfaces of the present section, and what a walk hands on to the next."""
 
     rows: np.ndarray  # INTERFACE_ROW
-    last_time_ns: np.ndarray  # i8, one cell
+    state: np.ndarray  # i8: time of the last packet (for packets that have none), records that are not packets
 
 
 def interface_row(link_type: int, snap_length: int, resolution: int, offset_s: int) -> np.ndarray:
@@ -74,10 +78,15 @@ class PcapngReader(CaptureReader):
     def __init__(self, chunks: Chunks) -> None:
         super().__init__(chunks)
         self.is_big = False
-        self.interfaces = Interfaces(np.zeros(0, INTERFACE_ROW), np.zeros(1, np.int64))
+        self.interfaces = Interfaces(np.zeros(0, INTERFACE_ROW), np.zeros(2, np.int64))
         if not chunks.has(12):
             raise chunks.error("the file ends inside its section header")
         self._section()
+
+    @property
+    def other_records(self) -> int:
+        """Custom and journal blocks so far: no packets, though tshark numbers them among the packets."""
+        return int(self.interfaces.state[OTHER_RECORDS])
 
     def batches(self) -> Iterator[PacketBatch]:
         """Walk chunk by chunk; at a fault hand out what is whole, then raise."""
@@ -207,8 +216,10 @@ def walk_blocks(buffer, start, stop, is_big, interfaces, offset, captured, wire_
             if count and found != link_type:
                 return count, at, link_type, LINK_CHANGED
             link_type = found
-            interfaces.last_time_ns[0] = time_ns[count]
+            interfaces.state[LAST_TIME_NS] = time_ns[count]
             count += 1
+        elif kind == CUSTOM_BLOCK or kind == CUSTOM_BLOCK_NOT_COPIED or kind == JOURNAL_BLOCK:
+            interfaces.state[OTHER_RECORDS] += 1
         at += length
     return count, at, link_type, FULL
 
@@ -232,7 +243,7 @@ def packet_block(buffer, at, length, kind, is_big, interfaces, row, offset, capt
         here = min(whole, length - 16)
         if interface["snap_length"] > 0:
             here = min(here, interface["snap_length"])
-        time_ns[row] = interfaces.last_time_ns[0]
+        time_ns[row] = interfaces.state[LAST_TIME_NS]
     else:
         here, whole = number(buffer, at + 20, is_big), number(buffer, at + 24, is_big)
         ticks = number(buffer, at + 12, is_big) << 32 | number(buffer, at + 16, is_big)

@@ -24,6 +24,7 @@ from wire.packets.layout import (
     SACK_BLOCKS,
     SACK_PERMITTED,
     SCTP,
+    SYN,
     TCP,
     UDP,
     UDP_LITE,
@@ -56,9 +57,11 @@ def tcp(buffer, at, end, stop, base, row, counters):
         return -BAD_TCP_HEADER
     row["seq"] = u32(buffer, at + 4)
     row["ack"] = u32(buffer, at + 8)
-    row["flags"] = u8(buffer, at + 13)
+    flags = u8(buffer, at + 13)
+    row["flags"] = flags
     row["window"] = u16(buffer, at + 14)
-    row["payload_length"] = stop - at - header
+    # A SYN whose "payload" is not in the frame has a wrong length (offload rewrote its options): it would shift the ISN.
+    row["payload_length"] = 0 if flags & SYN and end <= at + header else stop - at - header
     row["payload_offset"] = at + header - base
     if header == 32 and end - at >= 32 and u32(buffer, at + 20) == OPTIONS_OF_TIMESTAMPS:
         row["ts_val"] = u32(buffer, at + 24)
