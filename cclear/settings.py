@@ -24,6 +24,11 @@ try:
     # Hashed file names from collectstatic; switched off where nothing was collected (tests, runserver).
     STATIC_MANIFEST = env_bool("STATIC_MANIFEST", not DEBUG)
     CONN_MAX_AGE = env_int("CONN_MAX_AGE", 300)
+    CAPTURE_MAX_BYTES = env_int("CAPTURE_MAX_MB", 2000) * 1_000_000
+    # Of one node in one download; a stream holds a thread of the web server for as long as it lasts.
+    PACKETS_MAX_PACKETS = env_int("PACKETS_MAX_PACKETS", 5_000_000)
+    PACKETS_MAX_BYTES = env_int("PACKETS_MAX_MB", 2000) * 1_000_000
+    PACKETS_MAX_STREAMS = env_int("PACKETS_MAX_STREAMS", 4)
     _urls = private_environment(DATA_DIR)
     DATABASES = {"default": parse_database_url(_urls["DATABASE_URL"])}
     CELERY_BROKER_URL = _urls["CELERY_BROKER_URL"]
@@ -112,14 +117,8 @@ STORAGES = {
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = not STATIC_MANIFEST
 
 # Uploaded captures: straight to disk, on the file system that they stay on, so that keeping them is a rename.
-CAPTURE_MAX_BYTES = env_int("CAPTURE_MAX_MB", 2000) * 1_000_000
 FILE_UPLOAD_HANDLERS = ["monitors.captures.upload.BoundedUploadHandler"]
 FILE_UPLOAD_TEMP_DIR = data_dir.folder(DATA_DIR / "uploads")
-
-# Of one node in one download; a stream holds a thread of the web server for as long as it lasts.
-PACKETS_MAX_PACKETS = env_int("PACKETS_MAX_PACKETS", 5_000_000)
-PACKETS_MAX_BYTES = env_int("PACKETS_MAX_MB", 2000) * 1_000_000
-PACKETS_MAX_STREAMS = env_int("PACKETS_MAX_STREAMS", 4)
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -136,6 +135,7 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Monitors, dashboards and queries over mirrored traffic.",
     "VERSION": __version__,
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["monitors.api.authentication.MayCall"],
     # Swagger UI from the sidecar package: the page works on a closed network.
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
