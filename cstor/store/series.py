@@ -1,0 +1,153 @@
+"""Answers questions about series: from files, from memory, ranked and folded, each row once.
+
+`SeriesReader` is the only door: the API keeps one per process, a command one per run.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+
+from cstor.store import duck
+from cstor.store.ledger import Interval
+from cstor.store.live import LiveTail
+from cstor.store.merge import Kept, Merged, Partial, Totals, choose, merge, merge_totals, totals_of
+from cstor.store.query import QueryError, Range, SeriesQuery, key_width, parse_query
+from cstor.store.series_files import FilesSource
+from cstor.store.series_rows import RowsSource
+from cstor.store.snapshot import Snapshot, take_snapshot
+
+MAX_ROWS = 2_000_000
+ATTEMPTS = 5  # views of the store that are taken anew when files go while they are read
+
+
+@dataclass(frozen=True)
+class Head:
+    """What stands over an answer, see DESIGN 4.2."""
+
+    complete_until: int
+    kept_from: int | None
+    observed: list[Interval]
+    revisions: dict[int, int]
+    floor: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Rows by bucket and group; `keys` are those of the groups that `rows.group` numbers."""
+
+    query: SeriesQuery
+    head: Head
+    keys: np.ndarray
+    rows: Merged
+    totals: Merged | None
+    groups: int  # before folding
+    took_ms: float
+
+
+class SeriesReader:
+    """Reads one store. Threads may share it: DuckDB answers one of them at a time."""
+
+    def __init__(self, root: Path, tail: LiveTail | None = None) -> None:
+        self.root = root
+        self.tail = tail or LiveTail(root)
+        self._connection = duck.connect()
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def snapshot(self) -> Snapshot:
+        return take_snapshot(self.root, self.tail)
+
+    def answers(self, raws: Sequence[object]) -> Iterator[Answer | Exception]:
+        """An answer or what was wrong, for each question in turn; questions that follow one another share a view."""
+        snapshot = self.snapshot()
+        for raw in raws:
+            try:
+                query = parse_query(raw, whole_of(snapshot))
+                for attempt in range(ATTEMPTS):
+                    try:
+                        yield self._answer(query, snapshot)
+                        break
+                    except duckdb.IOException:
+                        if attempt == ATTEMPTS - 1:
+                            raise
+                        snapshot = self.snapshot()
+            except (ValueError, duckdb.Error) as error:
+                yield error
+
+    def answer(self, raw: object) -> Answer:
+        """The answer to one question; QueryError, FilterError."""
+        (found,) = self.answers([raw])
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def _answer(self, query: SeriesQuery, snapshot: Snapshot) -> Answer:
+        began = time.perf_counter()
+        found = snapshot.series(query.start, query.end)
+        with self._lock:
+            sources: list[FilesSource | RowsSource] = []
+            if found.files:
+                sources.append(FilesSource(query, found.files, found.latency_files, self._connection))
+            if found.seconds:
+                sources.append(RowsSource(query, found.seconds))
+            kept, groups = self._kept(query, [source.totals() for source in sources] if query.by else [])
+            _check_size(query, kept)
+            partials = [] if query.plan else [source.partial(kept) for source in sources]
+        rows = _merged(query, partials)
+        head = Head(
+            snapshot.complete_until,
+            snapshot.kept_from,
+            snapshot.observed_in(query.start, query.end),
+            snapshot.revisions_in(query.start, query.end),
+            {ranking.name: floor for ranking, floor in zip(query.order, kept.floor, strict=True)} if kept else {},
+        )
+        totals = totals_of(rows, halved="host" in query.by) if query.totals else None
+        keys = kept.keys if kept else np.zeros((1, 0), np.int64)
+        return Answer(query, head, keys, rows, totals, groups, (time.perf_counter() - began) * 1e3)
+
+    @staticmethod
+    def _kept(query: SeriesQuery, totals: list[Totals]) -> tuple[Kept | None, int]:
+        if not query.by:
+            return None, 1
+        merged = merge_totals(totals, sum(map(key_width, query.by)), len(query.order))
+        return choose(merged, query.limit, query.keep), len(merged.keys)
+
+
+def _merged(query: SeriesQuery, partials: list[Partial]) -> Merged:
+    return merge(partials, query.scalars, query.histograms)
+
+
+def _check_size(query: SeriesQuery, kept: Kept | None) -> None:
+    buckets = (query.end - query.start) // query.step
+    groups = len(kept.keys) + 1 if kept else 1
+    # Only long ranges can come near: a conversation seldom speaks in every second of a day.
+    if not query.plan and buckets * groups > MAX_ROWS * 20:
+        raise QueryError(f"{groups} groups in {buckets} buckets are too many; take a larger step or a smaller limit")
+
+
+def whole_of(snapshot: Snapshot) -> Range:
+    """All that the store knows."""
+    start = snapshot.kept_from or 0
+    return Range(start, max(start, snapshot.complete_until))
+
+
+def plan_of(answer: Answer) -> dict[str, Any]:
+    """Counts only: what an answer would hold."""
+    folded = len(answer.keys) < answer.groups
+    return {
+        "groups": answer.groups,
+        "kept": len(answer.keys),
+        "rows_per_bucket": len(answer.keys) + int(folded),
+        "buckets": (answer.query.end - answer.query.start) // answer.query.step,
+        "ms": round(answer.took_ms, 1),
+    }

@@ -1,0 +1,162 @@
+"""One consistent view of a store at one moment: which files and which rows in memory make up the whole, each once.
+
+The order of looking is what makes it consistent: clock, live logs, series/, then latency/ (the writer goes the other
+way round). Files may still be removed while a query runs (compaction, retention): the reader then takes a new view.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from cstor.buckets.second import ClosedSecond, SessionBatch
+from cstor.store.layout import HOUR_S, Part, hour_folder, hour_of, hours, part_of
+from cstor.store.ledger import Clock, Interval, Ledger, clipped, read_clock, read_ledger, united
+from cstor.store.live import LivePartView, LiveTail, PartKey
+
+# Beyond this many hours it is cheaper to list what is there than to ask for each hour.
+LISTED_HOURS = 200
+
+
+def current_parts(parts: Iterable[Part]) -> list[Part]:
+    """Of one hour's files those that count: the newest compacted one and what came after it."""
+    found = list(parts)
+    top = max((part for part in found if part.level), key=lambda part: (part.sequence, part.level), default=None)
+    if top is None:
+        return found
+    return [top, *(part for part in found if part.sequence > top.sequence)]
+
+
+def parts_in(folder: Path, dataset: str, hour: int) -> list[Part]:
+    """Every part in one hour's folder, superseded ones too."""
+    try:
+        found = (part_of(folder / entry.name, dataset, hour) for entry in os.scandir(folder))
+        return sorted((part for part in found if part), key=lambda part: (part.start, part.sequence))
+    except FileNotFoundError:
+        return []
+
+
+@dataclass(frozen=True)
+class SeriesSources:
+    """What holds the seconds of a range."""
+
+    files: list[Path]
+    latency_files: list[Path]
+    seconds: list[ClosedSecond]
+
+
+@dataclass(frozen=True)
+class SessionSources:
+    """What holds the sessions that touch a range; `batches` come with the number that their ids begin with."""
+
+    files: list[Path]
+    batches: list[tuple[int, SessionBatch]]
+
+
+class Snapshot:
+    """Made by `take_snapshot`."""
+
+    def __init__(self, root: Path, clock: Clock | None, ledger: Ledger, live: dict[PartKey, LivePartView]) -> None:
+        self.root = root
+        self.clock = clock
+        self.ledger = ledger
+        self._live = live
+
+    def series(self, start: int, end: int) -> SeriesSources:
+        """Sources of the seconds [start, end)."""
+        held, parts = self._split("series", self._folders("series", hour_of(start), end))
+        latency = [
+            part
+            for hour, folder in self._folders("latency", hour_of(start), end)
+            for part in current_parts(parts_in(folder, "latency", hour))
+            if PartKey("series", hour, part.sequence) not in held
+        ]
+        seconds = [second for key in sorted(held) for second in held[key].seconds if start <= second.t < end]
+        return SeriesSources(_overlapping(parts, start, end), _overlapping(latency, start, end), seconds)
+
+    def sessions(self, start: int, end: int) -> SessionSources:
+        """Sources of the sessions that overlap [start, end) seconds: they are filed by their end."""
+        held, parts = self._split("sessions", self._folders("sessions", hour_of(start), None))
+        batches = [(key.sequence, batch) for key in sorted(held) for batch in held[key].sessions]
+        return SessionSources(_overlapping(parts, start, end), batches)
+
+    @property
+    def complete_until(self) -> int:
+        """Seconds before this are all there: by the clock of a running capture, else the end of the newest."""
+        return self.clock.complete_until if self.clock else self._newest_end
+
+    @property
+    def observed(self) -> list[Interval]:
+        """When every source was capturing."""
+        running = [(self.clock.observed_from, self.clock.complete_until)] if self.clock else []
+        return united([*self.ledger.observed, *running])
+
+    @cached_property
+    def kept_from(self) -> int | None:
+        """The oldest second that this store knows about; None while it is empty."""
+        starts = [second.t for key, part in self._live.items() if key.dataset == "series" for second in part.seconds]
+        starts += [start for start, _ in self.observed[:1]]
+        for hour, folder in hours(self.root, "series"):
+            found = parts_in(folder, "series", hour)
+            if found:
+                starts.append(min(part.start for part in found))
+                break
+        return min(starts, default=None)
+
+    @cached_property
+    def _newest_end(self) -> int:
+        ends = [second.t + 1 for key, part in self._live.items() if key.dataset == "series" for second in part.seconds]
+        ends += [end for _, end in self.observed[-1:]]
+        for hour, folder in reversed(list(hours(self.root, "series"))):
+            found = parts_in(folder, "series", hour)
+            if found:
+                ends.append(max(part.end for part in found))
+                break
+        return max(ends, default=0)
+
+    def observed_in(self, start: int, end: int) -> list[Interval]:
+        return clipped(self.observed, start, end)
+
+    def revisions_in(self, start: int, end: int) -> dict[int, int]:
+        """Revisions of the hours that touch [start, end)."""
+        return {hour: n for hour, n in sorted(self.ledger.revisions.items()) if hour < end and hour + HOUR_S > start}
+
+    def _split(
+        self, dataset: str, folders: Iterable[tuple[int, Path]]
+    ) -> tuple[dict[PartKey, LivePartView], list[Part]]:
+        """Parts taken from memory, and those taken from files: a part in memory must be whole if it has a file."""
+        held = {key: part for key, part in self._live.items() if key.dataset == dataset}
+        parts: list[Part] = []
+        for hour, folder in folders:
+            here = parts_in(folder, dataset, hour)
+            top = max((part.sequence for part in here if part.level), default=-1)
+            for part in current_parts(here):
+                key = PartKey(dataset, hour, part.sequence)
+                if part.level == 0 and key in held and held[key].is_whole:
+                    continue
+                held.pop(key, None)
+                parts.append(part)
+            for key in [key for key in held if key.hour == hour and key.sequence <= top]:
+                del held[key]
+        return held, parts
+
+    def _folders(self, dataset: str, start: int, end: int | None) -> list[tuple[int, Path]]:
+        """Folders of the hours [start, end)."""
+        if end is not None and end - start <= LISTED_HOURS * HOUR_S:
+            return [(hour, hour_folder(self.root, dataset, hour)) for hour in range(start, end, HOUR_S)]
+        there = hours(self.root, dataset)
+        return [(hour, folder) for hour, folder in there if hour >= start and (end is None or hour < end)]
+
+
+def _overlapping(parts: list[Part], start: int, end: int) -> list[Path]:
+    return [part.path for part in parts if part.start < end and part.end > start]
+
+
+def take_snapshot(root: Path, tail: LiveTail) -> Snapshot:
+    """A view of the store as it is now."""
+    clock = read_clock(root)
+    live = tail.read()
+    return Snapshot(root, clock, read_ledger(root), live)
