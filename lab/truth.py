@@ -1,0 +1,229 @@
+"""Ground truth: what a passive observer must find in the lab's traffic, from the times packets were really sent.
+
+The rules are those of METRICS.md for handshake and response time, applied to each conversation at each mirrored
+interface. Samples are kept as they are, in slices of ten seconds, so that exact percentiles of any range of whole
+slices can be told (`window`). A sample belongs to the slice of the packet that completes it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from lab.events import SECOND
+from lab.tcp.segment import ACK, CLIENT, RST, SERVER, SYN, Segment
+
+SLICE_S = 10
+TIMINGS = ("handshake_rtt_server", "handshake_rtt_client", "handshake_rtt", "response_time")
+COUNTS = ("attempts", "established", "refused", "unreachable", "client_aborted", "turns_ambiguous")
+PERCENTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99}
+
+
+class Row(NamedTuple):
+    """What samples are kept apart by: a service as one mirrored interface sees it."""
+
+    tier: str
+    server_ip: str
+    server_port: int
+    vni: int
+    is_copy: bool
+
+
+class Truth:
+    """Collects samples per row; closed slices are plain dictionaries, the oldest of which fall away."""
+
+    def __init__(self, keep_slices: int | None = None) -> None:
+        self.slices: deque[dict[str, Any]] = deque(maxlen=keep_slices)
+        self._open_start_s = -1
+        self._open_end_ns = 0
+        self._open: dict[Row, dict[str, Any]] = {}
+
+    def cell(self, row: Row, time_ns: int) -> dict[str, Any]:
+        """Where to put what `row` completes at `time_ns`."""
+        if time_ns >= self._open_end_ns:
+            self.close_before(time_ns)
+        cell = self._open.get(row)
+        if cell is None:
+            cell = self._open[row] = {name: [] for name in TIMINGS} | dict.fromkeys(COUNTS, 0)
+        return cell
+
+    def close_before(self, time_ns: int) -> bool:
+        """Close the open slice if it ends at or before `time_ns`; whether one was closed."""
+        if time_ns < self._open_end_ns:
+            return False
+        has_closed = self._open_start_s >= 0
+        if has_closed:
+            self.slices.append(self._slice())
+        self._open = {}
+        self._open_start_s = time_ns // SECOND // SLICE_S * SLICE_S
+        self._open_end_ns = (self._open_start_s + SLICE_S) * SECOND
+        return has_closed
+
+    def finish(self) -> None:
+        """Close the open slice, whole or not."""
+        if self._open_start_s >= 0 and self._open:
+            self.slices.append(self._slice())
+        self._open_start_s, self._open = -1, {}
+
+    def _slice(self) -> dict[str, Any]:
+        rows = [
+            row._asdict() | {key: value for key, value in cell.items() if value} for row, cell in self._open.items()
+        ]
+        return {"from": self._open_start_s, "to": self._open_start_s + SLICE_S, "rows": rows}
+
+
+class FlowTruth:
+    """The state of one connection at one mirrored interface."""
+
+    __slots__ = (
+        "_is_decided",
+        "_is_request",
+        "_is_valid",
+        "_next",
+        "_request_end_at",
+        "_row",
+        "_server_rtt",
+        "_syn_ack_at",
+        "_syn_acks",
+        "_syn_at",
+        "_syns",
+        "_truth",
+    )  # fmt: skip
+
+    def __init__(self, truth: Truth, row: Row) -> None:
+        self._truth = truth
+        self._row = row
+        self._syns = self._syn_acks = 0
+        self._syn_at = self._syn_ack_at = 0
+        self._server_rtt: int | None = None
+        self._is_decided = False
+        self._next = [1, 1]
+        self._is_request = False
+        self._is_valid = False
+        self._request_end_at = 0
+
+    def observe(self, segment: Segment, time_ns: int) -> None:
+        """Take a segment as it passes the interface."""
+        if not self._is_decided:
+            self._observe_handshake(segment, time_ns)
+        if segment.length:
+            self._observe_payload(segment, time_ns)
+
+    def _observe_handshake(self, segment: Segment, time_ns: int) -> None:
+        flags = segment.flags
+        if segment.is_error:
+            self._decide("unreachable", time_ns)
+        elif flags & SYN:
+            self._observe_syn(segment, time_ns)
+        elif flags & RST:
+            if segment.side == CLIENT:
+                self._decide("client_aborted", time_ns)
+            elif not self._syn_acks:
+                self._decide("refused", time_ns)
+        elif flags & ACK and (segment.side == CLIENT or segment.length):
+            self._decide("established", time_ns)
+            if segment.side == CLIENT and segment.ack == 1 and self._syn_acks == 1:
+                self._add_client_rtt(time_ns - self._syn_ack_at, time_ns)
+
+    def _observe_syn(self, segment: Segment, time_ns: int) -> None:
+        if segment.side == CLIENT:
+            self._syns += 1
+            self._syn_at = time_ns
+            if self._syns == 1:
+                self._truth.cell(self._row, time_ns)["attempts"] += 1
+            return
+        self._syn_acks += 1
+        self._syn_ack_at = time_ns
+        if self._syns == 1 and self._syn_acks == 1:
+            self._server_rtt = time_ns - self._syn_at
+            self._truth.cell(self._row, time_ns)["handshake_rtt_server"].append(self._server_rtt)
+
+    def _add_client_rtt(self, rtt_ns: int, time_ns: int) -> None:
+        cell = self._truth.cell(self._row, time_ns)
+        cell["handshake_rtt_client"].append(rtt_ns)
+        if self._server_rtt is not None:
+            cell["handshake_rtt"].append(self._server_rtt + rtt_ns)
+
+    def _decide(self, verdict: str, time_ns: int) -> None:
+        self._is_decided = True
+        self._truth.cell(self._row, time_ns)[verdict] += 1
+
+    def _observe_payload(self, segment: Segment, time_ns: int) -> None:
+        side = segment.side
+        end = segment.seq + segment.length
+        if end <= self._next[side]:
+            return
+        if side == CLIENT:
+            if not self._is_request:
+                self._is_request = True
+                self._is_valid = segment.ack >= self._next[SERVER]
+            self._request_end_at = time_ns
+        elif self._is_request:
+            self._is_request = False
+            cell = self._truth.cell(self._row, time_ns)
+            if self._is_valid and segment.ack >= self._next[CLIENT]:
+                cell["response_time"].append(time_ns - self._request_end_at)
+            else:
+                cell["turns_ambiguous"] += 1
+        self._next[side] = end
+
+
+def summary(samples: list[int]) -> dict[str, float | int | None]:
+    """Number and exact percentiles (nearest rank) in seconds of samples in nanoseconds."""
+    ordered = sorted(samples)
+    told: dict[str, float | int | None] = {"n": len(ordered)}
+    for name, share in PERCENTILES.items():
+        told[name] = ordered[math.ceil(share * len(ordered)) - 1] / SECOND if ordered else None
+    return told
+
+
+def summarize(slices: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Percentiles and counts per service, per tier, per copy and in total, over whole slices."""
+    services: dict[tuple[Any, ...], dict[str, Any]] = {}
+    tiers: dict[tuple[Any, ...], dict[str, Any]] = {}
+    copies: dict[tuple[Any, ...], dict[str, Any]] = {}
+    total: dict[tuple[Any, ...], dict[str, Any]] = {}
+    used = list(slices)
+    for row in (row for part in used for row in part["rows"]):
+        service = (row["tier"], row["server_ip"], row["server_port"])
+        if row["is_copy"]:
+            _add(copies, service, row)
+            continue
+        _add(services, service, row)
+        _add(tiers, (row["tier"],), row)
+        _add(total, (), row)
+    return {
+        "from": min((part["from"] for part in used), default=None),
+        "to": max((part["to"] for part in used), default=None),
+        "services": [_told(key, group) for key, group in services.items()],
+        "tiers": [_told(key, group) for key, group in tiers.items()],
+        "copies": [_told(key, group) for key, group in copies.items()],
+        "total": next((_told(key, group) for key, group in total.items()), {}),
+    }
+
+
+def window(document: dict[str, Any], from_s: float, to_s: float) -> dict[str, Any]:
+    """The truth of [from_s, to_s), of the slices that lie in it as a whole; `from` and `to` say what was covered."""
+    return summarize(part for part in document["slices"] if part["from"] >= from_s and part["to"] <= to_s)
+
+
+def _add(groups: dict[tuple[Any, ...], dict[str, Any]], key: tuple[Any, ...], row: dict[str, Any]) -> None:
+    group = groups.setdefault(key, {"vnis": set()} | {name: [] for name in TIMINGS} | dict.fromkeys(COUNTS, 0))
+    group["vnis"].add(row["vni"])
+    for name in TIMINGS:
+        group[name].extend(row.get(name, ()))
+    for name in COUNTS:
+        group[name] += row.get(name, 0)
+
+
+def _told(key: tuple[Any, ...], group: dict[str, Any]) -> dict[str, Any]:
+    names = dict(zip(("name", "server_ip", "server_port"), key, strict=False))
+    vnis = sorted(group["vnis"])
+    return (
+        names
+        | {"vnis": vnis, "vni": vnis[0] if len(vnis) == 1 else None}
+        | {name: summary(group[name]) for name in TIMINGS}
+        | {name: group[name] for name in COUNTS}
+    )
