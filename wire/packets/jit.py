@@ -3,6 +3,10 @@
 Numba's own cache looks at the file of the kernel alone: after an edit of a constant or of an inlined function in another
 file it goes on returning the old machine code. So every kernel is cached in a folder whose name is a hash over the sources
 its module can reach by imports of ours: an edit anywhere in there compiles anew, an edit elsewhere does not.
+
+Kernels run without Numba's memory management (`_nrt=False`): every array that is handed on to an inlined function or a tuple
+would otherwise be counted up and down atomically (measured: decoding costs 24 ns per packet without, 147 ns with it). So a
+kernel allocates nothing and returns no array; callers hand over the buffers it fills. np.empty, sort or copy do not compile.
 """
 
 from __future__ import annotations
@@ -31,18 +35,18 @@ _DISCOVER = re.compile(r"autodiscover\(\s*[\"']([\w.]+)[\"']")
 
 
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a function over arrays that runs without the GIL and is kept on disk between runs."""
+    """Compile a function over arrays: runs without the GIL, allocates nothing, is kept on disk between runs."""
     previous = config.CACHE_DIR
     config.CACHE_DIR = str(_folder(Path(function.__code__.co_filename)))
     try:
-        return numba.njit(cache=True, nogil=True)(function)
+        return numba.njit(cache=True, nogil=True, _nrt=False)(function)
     finally:
         config.CACHE_DIR = previous
 
 
 def inline(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a small function into each kernel that calls it."""
-    return numba.njit(inline="always")(function)
+    return numba.njit(inline="always", _nrt=False)(function)
 
 
 @cache
