@@ -60,7 +60,9 @@ def write_capture(
     """Write PATH and its truth PATH.json; answers the number of packets. Both files appear complete, or not at all."""
     start_ns = int(start_s * SECOND)
     end_ns = start_ns + int(seconds * SECOND)
-    truth = Truth()
+    about = {"mode": "pcap", "scenario": scenario.name, "seed": seed, "rate": rate, "seconds": seconds}
+    file = TruthFile(path.with_name(path.name + ".json"), about, None, None)
+    truth = Truth(file.add)
     events = Events(start_ns, seed)
     hidden = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -72,10 +74,6 @@ def write_capture(
                 progress((events.now_ns - start_ns) / (end_ns - start_ns))
             sink.flush()
         truth.finish()
-        about = {"mode": "pcap", "scenario": scenario.name, "seed": seed, "rate": rate, "seconds": seconds}
-        file = TruthFile(path.with_name(path.name + ".json"), about, None, None)
-        for part in truth.slices:
-            file.add(part)
         file.write(centre.hosts)
         hidden.replace(path)
     finally:

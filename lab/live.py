@@ -13,11 +13,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lab.events import MILLISECOND, SECOND, Events
 from lab.hosts import Interface
 from lab.scenario import Scenario
-from lab.truth import SLICE_S, Truth
+from lab.truth import Truth
 from lab.truthfile import TruthFile
 from lab.workload import start
 
@@ -64,20 +65,22 @@ class Live:
         with socket.socket(family, socket.SOCK_DGRAM) as self._socket:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 << 20)
             began_ns = time.time_ns()
-            truth = Truth(keep_slices=1)
             events = Events(began_ns, config.seed)
-            centre = start(config.scenario, events, truth, self._send, config.rate)
             about = {"mode": "run", "scenario": config.scenario.name, "seed": config.seed, "rate": config.rate}
             file = TruthFile(config.truth, about, KEEP_SLICES, SUM_UP_SLICES) if config.truth else None
-            # The first slice begins between two: what was sent before it would be missing there.
-            usable_from_s = began_ns // SECOND // SLICE_S * SLICE_S + SLICE_S
+
+            def keep(part: dict[str, Any]) -> None:
+                # The slice in which we began is not a whole one.
+                if file is not None and part["from"] * SECOND >= began_ns:
+                    file.add(part)
+                    file.write(centre.hosts)
+
+            truth = Truth(keep)
+            centre = start(config.scenario, events, truth, self._send, config.rate)
             end_ns = None if config.seconds is None else began_ns + int(config.seconds * SECOND)
 
             def look_after_truth() -> None:
-                now_ns = time.time_ns()
-                if truth.close_before(now_ns) and truth.slices[-1]["from"] >= usable_from_s and file is not None:
-                    file.add(truth.slices[-1])
-                    file.write(centre.hosts)
+                truth.close_before(time.time_ns())
                 events.after(SECOND // 2, look_after_truth)
 
             def report() -> None:

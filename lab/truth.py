@@ -8,8 +8,7 @@ slices can be told (`window`). A sample belongs to the slice of the packet that 
 from __future__ import annotations
 
 import math
-from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from lab.events import SECOND
@@ -32,11 +31,11 @@ class Row(NamedTuple):
 
 
 class Truth:
-    """Collects samples per row; closed slices are plain dictionaries, the oldest of which fall away."""
+    """Collects samples per row; `keep` is given each closed slice, a plain dictionary."""
 
-    def __init__(self, keep_slices: int | None = None) -> None:
-        self.slices: deque[dict[str, Any]] = deque(maxlen=keep_slices)
-        self._open_start_s = -1
+    def __init__(self, keep: Callable[[dict[str, Any]], None]) -> None:
+        self._keep = keep
+        self._open_start_s = 0
         self._open_end_ns = 0
         self._open: dict[Row, dict[str, Any]] = {}
 
@@ -49,23 +48,18 @@ class Truth:
             cell = self._open[row] = {name: [] for name in TIMINGS} | dict.fromkeys(COUNTS, 0)
         return cell
 
-    def close_before(self, time_ns: int) -> bool:
-        """Close the open slice if it ends at or before `time_ns`; whether one was closed."""
-        if time_ns < self._open_end_ns:
-            return False
-        has_closed = self._open_start_s >= 0
-        if has_closed:
-            self.slices.append(self._slice())
-        self._open = {}
-        self._open_start_s = time_ns // SECOND // SLICE_S * SLICE_S
-        self._open_end_ns = (self._open_start_s + SLICE_S) * SECOND
-        return has_closed
+    def close_before(self, time_ns: int) -> None:
+        """Close the open slice if it ends at or before `time_ns`."""
+        if time_ns >= self._open_end_ns:
+            self.finish()
+            self._open_start_s = time_ns // SECOND // SLICE_S * SLICE_S
+            self._open_end_ns = (self._open_start_s + SLICE_S) * SECOND
 
     def finish(self) -> None:
         """Close the open slice, whole or not."""
-        if self._open_start_s >= 0 and self._open:
-            self.slices.append(self._slice())
-        self._open_start_s, self._open = -1, {}
+        if self._open:
+            self._keep(self._slice())
+            self._open = {}
 
     def _slice(self) -> dict[str, Any]:
         rows = [
