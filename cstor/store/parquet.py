@@ -19,13 +19,13 @@ from cstor.store.grouping import Ints, group_rows
 from cstor.store.layout import FORMAT_VERSION
 from cstor.store.rows import Rows, absent_value
 
-KEYS_SQL = (
+_KEYS = (
     "c.ip AS client_ip, s.ip AS server_ip, c.addr AS client_addr, s.addr AS server_addr, "
     "CASE WHEN is_other THEN NULL ELSE server_port END AS server_port, "
     "CASE WHEN is_other THEN NULL ELSE protocol END AS protocol, "
     "nullif(vni, -1) AS vni, nullif(vlan, -1) AS vlan, is_copy, is_other"
 )
-JOINS_SQL = "LEFT JOIN address c ON c.id = r.client LEFT JOIN address s ON s.id = r.server"
+_JOINS = "LEFT JOIN address c ON c.id = r.client LEFT JOIN address s ON s.id = r.server"
 SESSION_PARTS = ("count", "sum", "min", "max", "p50", "p95", "p99")
 
 
@@ -41,9 +41,10 @@ class ParquetWriter:
     def series(self, rows: Rows, path: Path) -> None:
         """One row per (second, conversation) with its scalar bases."""
         bases = rows.present()
-        table = {"t": rows.t, **self._keys(rows.keys)} | {key: rows.column(key) for key in bases}
+        table = {"t": rows.t, **_keys(self._connection, rows.keys)} | {key: rows.column(key) for key in bases}
         columns = [f'nullif("{key}", {absent_value(key)}) AS "{key}"' for key in bases]
-        self._write("series", table, f"t, {', '.join([KEYS_SQL, *columns])}", "t", path)
+        self._connection.register("r", table)
+        self._write(f"SELECT t, {', '.join([_KEYS, *columns])} FROM r {_JOINS} ORDER BY t", "series", path)
 
     def latency(self, rows: Rows, path: Path) -> bool:
         """One row per (second, conversation, timing, bin); False, and no file, where nothing was timed."""
@@ -51,65 +52,25 @@ class ParquetWriter:
         if not len(bins):
             return False
         owners = bins["row"]
-        table = {name: column[owners] for name, column in self._keys(rows.keys).items()}
+        table = {name: column[owners] for name, column in _keys(self._connection, rows.keys).items()}
         table |= {"t": rows.t[owners], "metric_id": bins["metric"], "bin": bins["bin"], "n": bins["n"]}
         names = np.array([base.key for base in HISTOGRAMS], object)
         self._connection.register("names", {"id": np.arange(len(names), dtype=np.int16), "metric": names})
-        self._write(
-            "latency",
-            table,
-            f"t, {KEYS_SQL}, names.metric AS metric, bin, n",
-            "t, metric, client_addr, server_addr, server_port",
-            path,
-            "JOIN names ON names.id = r.metric_id",
-        )
+        self._connection.register("r", table)
+        columns = f"t, {_KEYS}, names.metric AS metric, bin, n"
+        joins = f"{_JOINS} JOIN names ON names.id = r.metric_id"
+        order = "t, metric, client_addr, server_addr, server_port"
+        self._write(f"SELECT {columns} FROM r {joins} ORDER BY {order}", "latency", path)
         return True
 
-    def sessions(self, rows: np.ndarray, first_id: int, path: Path) -> None:
-        """One row per session; `first_id` + n is an id that no other session of this store has."""
-        table: dict[str, Any] = {"id": np.arange(first_id, first_id + len(rows), dtype=np.int64), **self._keys(rows)}
-        for name in ("start_ns", "end_ns", "client_port"):
-            table[name] = np.ascontiguousarray(rows[name])
-        table["role_guessed"] = rows["role_guessed"].astype(bool)
-        table["outcome"] = np.array(OUTCOMES, object)[rows["outcome"]]
-        table["history"] = np.array([text.decode("ascii", "replace") for text in rows["history"].tolist()], object)
-        columns = ["id", "start_ns", "end_ns", KEYS_SQL, "client_port", "role_guessed", "outcome", "history"]
-        for name, absent in _session_columns(rows):
-            table[name] = np.ascontiguousarray(rows[name])
-            columns.append(f'nullif("{name}", {absent}) AS "{name}"')
-        self._write("sessions", table, ", ".join(columns), "start_ns", path)
+    def sessions(self, rows: np.ndarray, ids: Ints, path: Path) -> None:
+        """One row per session."""
+        query = sessions_query(self._connection, rows, ids)
+        self._write(f"{query} ORDER BY start_ns", "sessions", path)
 
-    def _keys(self, keys: np.ndarray) -> dict[str, np.ndarray]:
-        """Key columns; addresses as numbers into the table `address`, so that each is written as text once."""
-        n = len(keys)
-        is_other = keys["is_other"].astype(bool) if "is_other" in (keys.dtype.names or ()) else np.zeros(n, bool)
-        ends = np.empty((2 * n, 2), np.int64)
-        for column, half in enumerate(("hi", "lo")):
-            ends[:n, column], ends[n:, column] = keys[f"client_{half}"], keys[f"server_{half}"]
-        groups = group_rows(ends)
-        self._register_addresses(ends[groups.first])
-        number = groups.number.astype(np.int32)
-        out = {"client": np.where(is_other, -1, number[:n]), "server": np.where(is_other, -1, number[n:])}
-        for name in ("server_port", "vni"):
-            out[name] = keys[name].astype(np.int32)
-        for name in ("protocol", "vlan"):
-            out[name] = keys[name].astype(np.int16)
-        return out | {"is_copy": keys["is_copy"].astype(bool), "is_other": is_other}
-
-    def _register_addresses(self, ends: Ints) -> None:
-        raw = address.to_bytes(ends[:, 0], ends[:, 1])
-        columns = {
-            "id": np.arange(len(raw), dtype=np.int32),
-            "ip": np.array([address.to_text(one) for one in raw], object),
-            "addr": np.array(raw, object),
-        }
-        self._connection.register("address", columns)
-
-    def _write(self, dataset: str, table: dict[str, Any], columns: str, order: str, path: Path, join: str = "") -> None:
+    def _write(self, query: str, dataset: str, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         hidden = path.with_name(f".{path.name}.tmp")
-        self._connection.register("r", table)
-        query = f"SELECT {columns} FROM r {JOINS_SQL} {join} ORDER BY {order}"
         copy_parquet(self._connection, query, dataset, hidden)
         hidden.replace(path)
         for name in ("r", "address"):
@@ -124,6 +85,22 @@ def copy_parquet(connection: duckdb.DuckDBPyConnection, query: str, dataset: str
     )
 
 
+def sessions_query(connection: duckdb.DuckDBPyConnection, rows: np.ndarray, ids: Ints) -> str:
+    """Register sessions with a connection; the query that reads them as they stand in files."""
+    table: dict[str, Any] = {"id": ids, **_keys(connection, rows)}
+    for name in ("start_ns", "end_ns", "client_port"):
+        table[name] = np.ascontiguousarray(rows[name])
+    table["role_guessed"] = rows["role_guessed"].astype(bool)
+    table["outcome"] = np.array(OUTCOMES, object)[rows["outcome"]]
+    table["history"] = np.array([text.decode("ascii", "replace") for text in rows["history"].tolist()], object)
+    columns = ["id", "start_ns", "end_ns", _KEYS, "client_port", "role_guessed", "outcome", "history"]
+    for name, absent in _session_columns(rows):
+        table[name] = np.ascontiguousarray(rows[name])
+        columns.append(f'nullif("{name}", {absent}) AS "{name}"')
+    connection.register("r", table)
+    return f"SELECT {', '.join(columns)} FROM r {_JOINS}"
+
+
 def _session_columns(rows: np.ndarray) -> list[tuple[str, int]]:
     """Counters and timings that any of the sessions has, with the number that stands for "absent"."""
     out = []
@@ -135,3 +112,31 @@ def _session_columns(rows: np.ndarray) -> list[tuple[str, int]]:
         if (rows[f"{base.key}_count"] > 0).any():
             out += [(f"{base.key}_{part}", 0 if part == "count" else -1) for part in SESSION_PARTS]
     return out
+
+
+def _keys(connection: duckdb.DuckDBPyConnection, keys: np.ndarray) -> dict[str, np.ndarray]:
+    """Key columns; addresses as numbers into the table `address`, so that each is made into text once."""
+    n = len(keys)
+    is_other = keys["is_other"].astype(bool) if "is_other" in (keys.dtype.names or ()) else np.zeros(n, bool)
+    ends = np.empty((2 * n, 2), np.int64)
+    for column, half in enumerate(("hi", "lo")):
+        ends[:n, column], ends[n:, column] = keys[f"client_{half}"], keys[f"server_{half}"]
+    groups = group_rows(ends)
+    _register_addresses(connection, ends[groups.first])
+    number = groups.number.astype(np.int32)
+    out = {"client": np.where(is_other, -1, number[:n]), "server": np.where(is_other, -1, number[n:])}
+    for name in ("server_port", "vni"):
+        out[name] = keys[name].astype(np.int32)
+    for name in ("protocol", "vlan"):
+        out[name] = keys[name].astype(np.int16)
+    return out | {"is_copy": keys["is_copy"].astype(bool), "is_other": is_other}
+
+
+def _register_addresses(connection: duckdb.DuckDBPyConnection, ends: Ints) -> None:
+    raw = address.to_bytes(ends[:, 0], ends[:, 1])
+    columns = {
+        "id": np.arange(len(raw), dtype=np.int32),
+        "ip": np.array([address.to_text(one) for one in raw], object),
+        "addr": np.array([*raw, None], object)[:-1],
+    }
+    connection.register("address", columns)

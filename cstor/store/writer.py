@@ -17,6 +17,7 @@ import numpy as np
 
 from cstor.buckets.second import ClosedSecond, SessionBatch
 from cstor.store import codec, log
+from cstor.store.grouping import Ints
 from cstor.store.layout import LIVE, SECOND_NS, hour_folder, hour_of, part_name
 from cstor.store.log import LogWriter
 from cstor.store.parquet import ParquetWriter
@@ -41,6 +42,11 @@ class OpenPart(Generic[Item]):
     log: LogWriter | None
     items: list[Item] = field(default_factory=list)
     rows: int = 0
+
+
+def session_ids(sequence: int, count: int) -> Ints:
+    """Ids of a part's sessions in the order of their coming: the same while they are live and when they are filed."""
+    return (sequence << SESSION_ID_BITS) + np.arange(count, dtype=np.int64)
 
 
 def log_path(root: Path, dataset: str, hour: int, sequence: int) -> Path:
@@ -68,10 +74,9 @@ class Publisher:
 
     def sessions(self, hour: int, sequence: int, batches: list[SessionBatch]) -> None:
         rows = np.concatenate([batch.rows for batch in batches])
-        rows = rows[np.argsort(rows["start_ns"], kind="stable")]
         start, end = int(rows["start_ns"].min()) // SECOND_NS, int(rows["end_ns"].max()) // SECOND_NS + 1
         path = hour_folder(self._root, "sessions", hour) / part_name(start, end, 0, sequence)
-        self._parquet.sessions(rows, sequence << SESSION_ID_BITS, path)
+        self._parquet.sessions(rows, session_ids(sequence, len(rows)), path)
 
 
 class StoreWriter:
