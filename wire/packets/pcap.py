@@ -148,7 +148,8 @@ def pack_records(buffer, offset, captured, wire_length, time_ns, unit, out):
         put_le32(out, at + 8, here)
         put_le32(out, at + 12, np.int64(wire_length[index]))
         at += RECORD_HEAD
-        out[at : at + here] = buffer[start : start + here]
+        for place in range(here):  # a slice would be copied in between, which needs Numba's allocator
+            out[at + place] = buffer[start + place]
         at += here
     return at
 
