@@ -45,7 +45,7 @@ reset: ## Ask, then delete all data (DATA_DIR, by default var/)
 	@exec $(PY) -m cclear.services.reset
 
 lock: $(VENV)/.runs ## Lock the packages of requirements.in and requirements-dev.in anew
-	@$(PY) -m pip install --quiet uv
+	@$(PY) -m pip install -qq uv
 	$(LOCK) requirements.in -o requirements.txt
 	$(LOCK) requirements-dev.in -o requirements-dev.txt
 
@@ -54,12 +54,12 @@ $(VENV)/.runs: requirements.txt
 	  || { echo "cClear needs Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11"; exit 1; }
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	@echo "Installing the Python packages of requirements.txt ..."
-	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(PY) -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.txt
 	@touch $@
 
 $(VENV)/.tests: requirements-dev.txt $(VENV)/.runs
 	@echo "Installing the Python packages of requirements-dev.txt ..."
-	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@$(PY) -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
 node_modules/.built: package.json package-lock.json static/build.mjs

@@ -71,7 +71,7 @@ def _toml(value: object) -> str:
 
 def _supervisor(layout: Layout) -> str:
     logs, socket = layout.data / "logs", control_socket(layout)
-    head = {
+    sections: dict[str, dict[str, object]] = {
         "unix_http_server": {"file": socket, "chmod": "0700"},
         "supervisord": {
             "nodaemon": "true",
@@ -89,8 +89,7 @@ def _supervisor(layout: Layout) -> str:
     }
     if os.geteuid() == 0:
         # It would warn otherwise: capture on interfaces needs root anyway.
-        head["supervisord"]["user"] = "root"
-    sections = {name: dict(values) for name, values in head.items()}
+        sections["supervisord"]["user"] = "root"
     sections |= {f"program:{process.name}": _program(process, logs) for process in processes(layout)}
     text = "".join(
         f"\n[{name}]\n" + "".join(f"{key}={_escape(value)}\n" for key, value in values.items())
