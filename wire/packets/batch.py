@@ -16,7 +16,7 @@ MAX_PACKETS = 4096
 
 
 class PacketBatch(NamedTuple):
-    """Frames in the order of their arrival. The arrays belong to the source: valid until it is asked for the next batch."""
+    """Frames in the order of arrival. The arrays belong to the source: valid until it is asked for the next batch."""
 
     buffer: np.ndarray  # u1, C-contiguous, writable
     offset: np.ndarray  # i8, start of each frame in the buffer

@@ -82,3 +82,10 @@ def put_le32(buffer, at, value):
     buffer[at + 1] = value >> 8 & 0xFF
     buffer[at + 2] = value >> 16 & 0xFF
     buffer[at + 3] = value >> 24 & 0xFF
+
+
+@inline
+def copy_bytes(target, at, source, start, count):
+    """A loop, since a kernel cannot assign slices: those may overlap, and Numba then allocates."""
+    for index in range(count):
+        target[np.uint64(at + index)] = source[np.uint64(start + index)]

@@ -1,7 +1,7 @@
-"""What readers of capture files have in common: the error that names file, offset and reason, and reading by large chunks.
+"""What readers of capture files have in common: an error that names file, offset and reason, and reading by chunks.
 
-A chunk is small enough to stay in the processor's second-level cache while its records are walked and decoded: a map of the
-file, or a larger buffer, brings every byte from memory twice.
+A chunk is small enough to stay in the processor's second-level cache while its records are walked and decoded: a map of
+the file, or a larger buffer, brings every byte from memory twice.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A batch of frames to a batch of records: the innermost IP packet of each, its transport header, and what is wrong with it.
+"""A batch of frames to a batch of records: innermost IP packet, its transport header, and what is wrong with it.
 
 One pass per frame: link.py -> ip.py -> transport.py, again from the front for each tunnel layer (decapsulate.py), and
 fragments.py where a datagram comes in pieces. Nothing is raised for a frame, whatever its bytes: reasons are counted.

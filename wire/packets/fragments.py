@@ -1,7 +1,7 @@
-"""Fragmented datagrams (RFC 791 section 3.2, RFC 8200 section 4.5): which fragment completes one, and its transport header.
+"""Fragmented datagrams (RFC 791 section 3.2, RFC 8200 section 4.5): which fragment completes one, and its first bytes.
 
-Payload is not put together: all that the analysis needs is the whole length, and the first bytes, kept here, in which the
-transport header lies (small fragments may cut even that). The table is bounded, set-associative, and counts what it gives up.
+Payload is not put together: all that the analysis needs is the whole length, and the bytes in which the transport header
+lies (small fragments may cut even that). The table is bounded, set-associative, and counts what it gives up.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """IPv4 with options (RFC 791) and IPv6 with extension headers (RFC 8200, RFC 4302 for AH).
 
-Each step writes what it found into the packet's record, so that the innermost header that could be trusted remains there.
-It answers (protocol or a negated reason, at, end, stop, is_fragment): `end` is the end of what was captured of this
+Each step writes what it found into the packet's record, so that the innermost header that could be trusted remains. It
+answers (protocol or a negated reason, at, end, stop, is_fragment): `end` is the end of what was captured of this
 packet, `stop` its end by its own length field; frames may be cut, so that stop is the larger one, or padded.
 """
 

@@ -1,8 +1,8 @@
 """The columns of a decoded packet, the reasons why one may be malformed, and the link types that can be read.
 
-One record per packet, innermost IP packet, innermost transport. Fields are ordered by cache line (64 bytes): the first two
-hold what every packet has, the third the rarer ones, the fourth only ICMP quotations. `decode_batch` resets a whole record
-before it fills it, so no field is ever left over from another packet.
+One record per packet, innermost IP packet, innermost transport. Fields are ordered by cache line (64 bytes): the first
+two hold what every packet has, the third the rarer ones, the fourth only ICMP quotations. `decode_batch` resets a whole
+record before it fills it, so no field is ever left over from another packet.
 """
 
 from __future__ import annotations

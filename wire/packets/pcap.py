@@ -37,9 +37,7 @@ def open_capture(path: Path | str) -> CaptureReader:
     try:
         chunks = Chunks(path, file)
         if not chunks.has(4):
-            raise chunks.error(
-                "the file is empty" if chunks.stop == 0 else "not a capture: only %d bytes" % chunks.stop
-            )
+            raise chunks.error("the file is empty" if chunks.stop == 0 else f"not a capture: only {chunks.stop} bytes")
         magic = int.from_bytes(chunks.buffer[:4].tobytes(), "big")
         if magic == SECTION_HEADER:
             return PcapngReader(chunks)
@@ -159,7 +157,7 @@ class PcapWriter:
 
     def __init__(self, target: Path | str | BinaryIO, link_type: int = LINK_ETHERNET, nanoseconds: bool = True) -> None:
         self.is_own = isinstance(target, (str, Path))
-        self.file: BinaryIO = open(target, "wb") if isinstance(target, (str, Path)) else target  # noqa: SIM115
+        self.file: BinaryIO = open(target, "wb") if isinstance(target, (str, Path)) else target  # noqa: SIM115, PTH123
         self.link_type = link_type
         self.nanoseconds = nanoseconds
         self.packets = 0

@@ -1,7 +1,7 @@
-"""pcapng files (draft-ietf-opsawg-pcapng): sections of either byte order, interfaces with link types and clocks of their own.
+"""pcapng files (draft-ietf-opsawg-pcapng): sections of either byte order, interfaces with a clock each.
 
-A kernel walks packet blocks and skips what it does not know; Python looks at section and interface blocks only. Batches end
-where the link type changes, so that the order of the file is kept. Options after a packet are not read.
+A kernel walks packet blocks and skips what it does not know; Python looks at section and interface blocks only. Batches
+end where the link type changes, so that the order of the file is kept. Options after a packet are not read.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 
 from wire.packets.batch import PacketBatch
-from wire.packets.bigendian import le16, le32, put_le32, u16, u32
+from wire.packets.bigendian import copy_bytes, le16, le32, put_le32, u16, u32
 from wire.packets.capturefile import (
     BROKEN_BLOCK,
     FULL,
@@ -305,7 +305,7 @@ def pack_blocks(buffer, offset, captured, wire_length, time_ns, interface, out):
         put_le32(out, at + 16, time_ns[index] & 0xFFFFFFFF)
         put_le32(out, at + 20, here)
         put_le32(out, at + 24, np.int64(wire_length[index]))
-        out[at + 28 : at + 28 + here] = buffer[start : start + here]
+        copy_bytes(out, at + 28, buffer, start, here)
         put_le32(out, at + length - 4, length)
         at += length
     return at
@@ -316,7 +316,7 @@ class PcapngWriter:
 
     def __init__(self, target: Path | str | BinaryIO) -> None:
         self.is_own = isinstance(target, (str, Path))
-        self.file: BinaryIO = open(target, "wb") if isinstance(target, (str, Path)) else target  # noqa: SIM115
+        self.file: BinaryIO = open(target, "wb") if isinstance(target, (str, Path)) else target  # noqa: SIM115, PTH123
         self.numbers: dict[int, int] = {}
         self.packets = 0
         self.bytes_written = self.file.write(section_header())

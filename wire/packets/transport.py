@@ -37,7 +37,7 @@ OPTIONS_OF_TIMESTAMPS = 0x0101080A  # two no-ops, then timestamps: how nearly ev
 
 @inline
 def transport(buffer, at, end, stop, base, protocol, row, counters):
-    """Fill the transport fields. Answers (0 or a negated reason, 0), or (what a tunnel carries, at) in link.py's words."""
+    """Fill the transport fields; answers (0 or a negated reason, at), or what a tunnel carries in link.py's words."""
     row["l4_offset"] = at - base
     if protocol == TCP:
         return tcp(buffer, at, end, stop, base, row, counters), at
@@ -60,7 +60,7 @@ def tcp(buffer, at, end, stop, base, row, counters):
     flags = u8(buffer, at + 13)
     row["flags"] = flags
     row["window"] = u16(buffer, at + 14)
-    # A SYN whose "payload" is not in the frame has a wrong length (offload rewrote its options): it would shift the ISN.
+    # A SYN whose "payload" is not in the frame has a wrong length (offload rewrote its options): it would move the ISN.
     row["payload_length"] = 0 if flags & SYN and end <= at + header else stop - at - header
     row["payload_offset"] = at + header - base
     if header == 32 and end - at >= 32 and u32(buffer, at + 20) == OPTIONS_OF_TIMESTAMPS:
