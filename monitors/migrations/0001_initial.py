@@ -66,6 +66,7 @@ class Migration(migrations.Migration):
                 ("failures", models.IntegerField(default=0, editable=False)),
                 ("retry_at", models.DateTimeField(editable=False, null=True)),
                 ("skew_ms", models.IntegerField(editable=False, null=True)),
+                ("complete_until", models.BigIntegerField(editable=False, null=True)),
             ],
             options={
                 "ordering": ["name"],
@@ -261,6 +262,8 @@ class Migration(migrations.Migration):
                 ),
                 ("covered", monitors.fields.Int8MultiRangeField(db_default=(), default=())),
                 ("lost", monitors.fields.Int8MultiRangeField(db_default=(), default=())),
+                ("frozen", monitors.fields.Int8MultiRangeField(db_default=(), default=())),
+                ("probed_from", models.BigIntegerField(null=True)),
                 ("revisions", models.JSONField(db_default={}, default=dict)),
                 ("next_run", models.DateTimeField()),
                 ("lease", models.UUIDField(null=True)),

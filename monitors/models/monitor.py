@@ -73,14 +73,6 @@ class Monitor(models.Model):
     def __str__(self) -> str:
         return self.name
 
-    def get_absolute_url(self) -> str:
-        return f"/monitors/{self.pk}/"
-
-    @property
-    def kind_label(self) -> str:
-        kind = KINDS.get(self.kind)
-        return kind.label if kind else self.kind
-
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Raise the revision when kind, filter or keys differ from what is stored, and keep that definition."""
         if not self.slug:
@@ -98,6 +90,14 @@ class Monitor(models.Model):
                 Definition.objects.get_or_create(
                     monitor=self, revision=self.revision, defaults={"definition": self.definition()}
                 )
+
+    def get_absolute_url(self) -> str:
+        return f"/monitors/{self.pk}/"
+
+    @property
+    def kind_label(self) -> str:
+        kind = KINDS.get(self.kind)
+        return kind.label if kind else self.kind
 
     def definition(self) -> dict[str, Any]:
         """What decides which rows a pull brings and what they mean."""

@@ -41,6 +41,7 @@ class Node(models.Model):
     failures = models.IntegerField(default=0, editable=False)
     retry_at = models.DateTimeField(null=True, editable=False)
     skew_ms = models.IntegerField(null=True, editable=False)
+    complete_until = models.BigIntegerField(null=True, editable=False)
 
     class Meta:
         ordering = ["name"]

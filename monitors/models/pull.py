@@ -16,8 +16,10 @@ from monitors.models.node import Node
 class Pull(models.Model):
     """State of one monitor on one node.
 
-    `revisions` maps an hour (epoch second of its start, as text) to [the node's revision that was pulled, the newest
-    that the node told]; where they differ the hour is pulled anew. `refused` counts rows dated after tomorrow.
+    `frozen`: stretches whose rows retention removed from the base tier; rows that came now could not be folded.
+    `probed_from`: from here on, hours without traffic are known. `revisions` maps an hour (epoch second of its start,
+    as text) to [the node's revision that was pulled, the newest that the node told]; where they differ the hour is
+    pulled anew. `refused` counts rows dated after tomorrow.
     """
 
     pk = models.CompositePrimaryKey("monitor_id", "node_id")
@@ -25,6 +27,8 @@ class Pull(models.Model):
     node = models.ForeignKey(Node, on_delete=models.CASCADE, related_name="pulls", db_index=False)
     covered = Int8MultiRangeField(default=(), db_default=())
     lost = Int8MultiRangeField(default=(), db_default=())
+    frozen = Int8MultiRangeField(default=(), db_default=())
+    probed_from = models.BigIntegerField(null=True)
     revisions = models.JSONField(default=dict, db_default={})
     next_run = models.DateTimeField()
     lease = models.UUIDField(null=True)
@@ -76,7 +80,7 @@ class Observed(models.Model):
 
 class Partition(models.Model):
     """A time partition of one tier. `last_write` is what retention ages by, so a capture of 1999 read today stays;
-    the row outlives the partition (`dropped`), since rows that come late into a dropped one cannot be folded."""
+    the row outlives the partition and says when it was dropped."""
 
     pk = models.CompositePrimaryKey("step", "lower")
     step = models.IntegerField()

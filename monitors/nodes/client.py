@@ -1,0 +1,244 @@
+"""HTTP client of a cStor node (DESIGN 4.2): the only import of requests in the console.
+
+Every failure becomes a NodeError whose text an operator can act on. Time-outs: 3 s to connect, 10 s between bytes,
+30 s for a whole call; packet streams have no limit as a whole.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
+from threading import local
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import requests
+
+CONNECT_S = 3.0
+READ_S = 10.0
+WHOLE_S = 30.0
+MAX_LINE_BYTES = 256 << 20
+CHUNK_BYTES = 1 << 16
+
+_threads = local()
+
+
+class NodeError(Exception):
+    """A node did not do what was asked; the text says what happened in plain words."""
+
+
+class NodeAddress(Protocol):
+    """What a client needs to know of a node; `monitors.models.Node` has it."""
+
+    name: str
+    url: str
+    token: str
+    verify_tls: bool
+
+
+class NodeClient:
+    """Calls of one node's API."""
+
+    def __init__(self, node: NodeAddress, read_s: float = READ_S, whole_s: float = WHOLE_S) -> None:
+        self.name = node.name
+        self.url = node.url.rstrip("/")
+        self.verify = node.verify_tls
+        self.read_s = read_s
+        self.whole_s = whole_s
+        self.unreadable_lines = 0
+        self._headers = {"Authorization": f"Bearer {node.token}"} if node.token else {}
+
+    def status(self) -> dict[str, Any]:
+        """The node's own account of itself; `clock_skew_ms` is added from its Date header."""
+        sent = time.time()
+        with self._call("GET", "status") as response:
+            body = _json(response, self._body(response))
+            if not isinstance(body, dict):
+                raise NodeError("answered a status that is not a JSON object")
+            body["clock_skew_ms"] = _skew_ms(response.headers.get("Date"), sent, time.time())
+            return body
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """The node's metric registry."""
+        with self._call("GET", "metrics") as response:
+            body = _json(response, self._body(response))
+        return body["metrics"] if isinstance(body, dict) else body
+
+    def series(self, queries: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        """One dict per answered query, as they arrive. Lines that cannot be read are counted and left out."""
+        self.unreadable_lines = 0
+        with self._call("POST", "series", params={"encoding": "packed"}, json={"queries": queries}) as response:
+            if "html" in response.headers.get("Content-Type", ""):
+                raise NodeError("answered a web page instead of series: is this the address of a cStor node?")
+            for line in _lines(self._chunks(response)):
+                try:
+                    answer = json.loads(line)
+                except (ValueError, RecursionError):
+                    answer = None
+                if isinstance(answer, dict):
+                    yield answer
+                else:
+                    self.unreadable_lines += 1
+
+    def sessions(self, **params: Any) -> dict[str, Any]:
+        """Connections, newest first: filter, from, to, order, limit, cursor."""
+        with self._call("GET", "sessions", params=params) as response:
+            return _json(response, self._body(response))
+
+    def packet_count(self, filter_text: str, start: float, stop: float) -> dict[str, Any]:
+        """How many packets match in [start, stop), without sending them."""
+        params = {"filter": filter_text, "from": start, "to": stop}
+        with self._call("GET", "packets/count", params=params) as response:
+            return _json(response, self._body(response))
+
+    @contextmanager
+    def packets(
+        self, filter_text: str, start: float, stop: float, max_bytes: int | None = None, max_packets: int | None = None
+    ) -> Iterator[PacketAnswer]:
+        """A pcap stream; its headers are there at once, its bytes while they arrive."""
+        params = {"filter": filter_text, "from": start, "to": stop, "max_bytes": max_bytes, "max_packets": max_packets}
+        with self._call("GET", "packets", params=params) as response:
+            yield PacketAnswer(dict(response.headers), self._chunks(response, whole_s=None))
+
+    @contextmanager
+    def _call(self, method: str, path: str, **options: Any) -> Iterator[requests.Response]:
+        """The response of one call if its status is 200; whatever else happens is a NodeError."""
+        options["params"] = {key: value for key, value in options.get("params", {}).items() if value is not None}
+        with self._plain_words():
+            response = _session().request(
+                method,
+                f"{self.url}/api/v1/{path}",
+                headers=self._headers,
+                timeout=(CONNECT_S, self.read_s),
+                verify=self.verify,
+                stream=True,
+                allow_redirects=False,
+                **options,
+            )
+        with response:
+            if response.status_code != 200:
+                raise NodeError(self._refusal(response))
+            yield response
+
+    def _chunks(self, response: requests.Response, whole_s: float | None = 0.0) -> Iterator[bytes]:
+        limit = self.whole_s if whole_s == 0.0 else whole_s
+        deadline = None if limit is None else time.monotonic() + limit
+        source = response.iter_content(CHUNK_BYTES)
+        while True:
+            with self._plain_words():
+                chunk = next(source, None)
+            if chunk is None:
+                return
+            yield chunk
+            if deadline is not None and time.monotonic() > deadline:
+                raise NodeError(f"took longer than {limit:.0f} s to answer")
+
+    def _body(self, response: requests.Response) -> bytes:
+        return b"".join(self._chunks(response))
+
+    @contextmanager
+    def _plain_words(self) -> Iterator[None]:
+        host = urlsplit(self.url).netloc
+        try:
+            yield
+        except requests.exceptions.SSLError as error:
+            raise NodeError(f"the TLS certificate of {host} is not trusted: {_innermost(error)}") from None
+        except requests.exceptions.ConnectTimeout:
+            raise NodeError(
+                f"no connection to {host} within {CONNECT_S:.0f} s: is the node up and reachable?"
+            ) from None
+        except requests.exceptions.ReadTimeout:
+            raise NodeError(f"{host} accepted the call but sent nothing for {self.read_s:.0f} s") from None
+        except requests.exceptions.ConnectionError as error:
+            raise NodeError(_connection_words(host, str(error))) from None
+        except requests.exceptions.RequestException as error:
+            raise NodeError(f"the answer of {host} broke off or is no HTTP: {_innermost(error)}") from None
+
+    def _refusal(self, response: requests.Response) -> str:
+        detail = ""
+        try:
+            body = json.loads(self._body(response)[:10_000])
+            detail = str(body.get("detail") or body.get("title") or "") if isinstance(body, dict) else ""
+        except (ValueError, NodeError):
+            pass
+        status = response.status_code
+        if status in (401, 403):
+            return f"refused our token ({status}): {detail or 'set the right token in the form of the node'}"
+        if status in (301, 302, 307, 308):
+            return f"redirects to {response.headers.get('Location')}: use that address for the node"
+        if status == 404 and not detail:
+            return "answered 404: is this the address of a cStor node?"
+        return f"answered {status}: {detail or response.reason}"
+
+
+class PacketAnswer:
+    """Headers and bytes of a packet download."""
+
+    def __init__(self, headers: dict[str, str], chunks: Iterable[bytes]) -> None:
+        self.headers = headers
+        self.chunks = chunks
+
+
+def _session() -> requests.Session:
+    """One connection pool per thread; proxies and .netrc of the environment are left alone, nodes are neighbours."""
+    if not hasattr(_threads, "session"):
+        _threads.session = requests.Session()
+        _threads.session.trust_env = False
+    return _threads.session
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    rest: list[bytes] = []
+    held = 0
+    for chunk in chunks:
+        *whole, last = chunk.split(b"\n")
+        for piece in whole:
+            line = b"".join([*rest, piece])
+            rest, held = [], 0
+            if line.strip():
+                yield line
+        rest.append(last)
+        held += len(last)
+        if held > MAX_LINE_BYTES:
+            raise NodeError(f"sent one answer of more than {MAX_LINE_BYTES >> 20} MB")
+    line = b"".join(rest)
+    if line.strip():
+        yield line
+
+
+def _json(response: requests.Response, body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        raise NodeError(f"answered something that is not JSON: {body[:60]!r}") from None
+
+
+def _skew_ms(date: str | None, sent: float, received: float) -> int | None:
+    """How far the node's clock is ahead of ours; its Date header has whole seconds, so less than one is no skew."""
+    if not date:
+        return None
+    try:
+        theirs = parsedate_to_datetime(date).timestamp()
+    except ValueError:
+        return None
+    earliest, latest = sent - 1.0, received
+    return round(1000 * (min(0.0, theirs - earliest) if theirs < earliest else max(0.0, theirs - latest)))
+
+
+def _connection_words(host: str, text: str) -> str:
+    if "refused" in text:
+        return f"connection refused by {host}: the node's API is not running there"
+    if "resolve" in text or "Name or service" in text or "nodename" in text:
+        return f"the host name in {host} is not known"
+    if "No route" in text or "unreachable" in text:
+        return f"{host} cannot be reached from here"
+    return f"the connection to {host} broke off"
+
+
+def _innermost(error: BaseException) -> str:
+    while error.args and isinstance(error.args[0], BaseException):
+        error = error.args[0]
+    return str(getattr(error, "reason", None) or error)[:200]

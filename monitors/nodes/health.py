@@ -1,0 +1,83 @@
+"""A node's health: its status call turned into what the console shows, and the breaker that its failures open.
+
+After three failures in a row nobody is sent to the node but one batch, or the health check itself, every 30 seconds.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django.db.models import F
+
+from monitors.models import Node
+from monitors.nodes.client import NodeClient, NodeError
+from monitors.series.tiers import UTC
+
+BREAKER_FAILURES = 3
+BREAKER_S = 30
+
+
+def check(node: Node, now: float) -> str:
+    """Ask the node for its status and note the answer; the error in plain words, or nothing."""
+    try:
+        status = NodeClient(node).status()
+    except NodeError as error:
+        failed(node.pk, str(error), now)
+        return str(error)
+    moment = dt.datetime.fromtimestamp(now, UTC)
+    Node.objects.filter(pk=node.pk).update(
+        status=status,
+        skew_ms=status.get("clock_skew_ms"),
+        checked_at=moment,
+        last_seen=moment,
+        error="",
+        failures=0,
+        retry_at=None,
+    )
+    return ""
+
+
+def answered(node_id: int, complete_until: int | None, now: float) -> None:
+    """A pull went through: the node is there, and complete up to this second."""
+    fields: dict[str, Any] = {
+        "last_seen": dt.datetime.fromtimestamp(now, UTC),
+        "error": "",
+        "failures": 0,
+        "retry_at": None,
+    }
+    if complete_until is not None:
+        fields["complete_until"] = complete_until
+    Node.objects.filter(pk=node_id).update(**fields)
+
+
+def failed(node_id: int, error: str, now: float) -> None:
+    """A call failed: count it, and from the third in a row on keep everybody away for a while."""
+    Node.objects.filter(pk=node_id).update(error=error, failures=F("failures") + 1)
+    Node.objects.filter(pk=node_id, failures__gte=BREAKER_FAILURES).update(
+        retry_at=dt.datetime.fromtimestamp(now + BREAKER_S, UTC)
+    )
+
+
+def state_of(node: Node, now: float) -> tuple[str, str]:
+    """(colour key, sentence) for lists: ok, unknown, warning, down, off."""
+    if not node.enabled:
+        return "off", "Switched off"
+    if node.last_seen is None:
+        return ("down", node.error) if node.error else ("unknown", "Not asked yet")
+    age_s = now - node.last_seen.timestamp()
+    if node.error:
+        return "down", f"{node.error} (last answer {spoken(age_s)} ago)"
+    if age_s > 4 * 15:
+        return "warning", f"Not heard of for {spoken(age_s)}: is the worker running?"
+    if node.skew_ms and abs(node.skew_ms) > 2000:
+        return "warning", f"Its clock is {spoken(abs(node.skew_ms) / 1000)} {'ahead' if node.skew_ms > 0 else 'behind'}"
+    return "ok", "Answers"
+
+
+def spoken(seconds: float) -> str:
+    """A duration as people say it."""
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"

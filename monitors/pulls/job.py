@@ -1,0 +1,105 @@
+"""One monitor's part of a batch: the series queries it asks, the answers it gets, and what they bring together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from monitors.kinds.kind import KINDS
+from monitors.models import Pull
+from monitors.pulls.answer import Answer, BadAnswer, joined
+from monitors.pulls.normalize import busy_times, normalize
+from monitors.pulls.plan import Plan, Probe, Window, next_run, quiet, retry_delay_s
+from monitors.series.write import Brought
+
+# A monitor that is behind comes again at once, after everybody else had a turn.
+BEHIND_AGAIN_S = 1.0
+
+Item = tuple[Window | Probe, bool]
+
+
+class Job:
+    """A pull row, what is planned for it, and what came of it. Whatever is wrong stays in `error`."""
+
+    def __init__(self, pull: Pull, plan: Plan) -> None:
+        self.pull = pull
+        self.monitor = pull.monitor
+        self.plan = plan
+        self.error = ""
+        self.groups: dict[Window, Answer] = {}
+        self.totals: dict[Window, Answer] = {}
+        self.busy: list[int] | None = None
+        kind = KINDS.get(self.monitor.kind)
+        if kind is None:
+            self.error = f"this console does not know the monitor kind {self.monitor.kind!r}"
+        self._what = kind.query(self.monitor.filter, self.monitor.keys, self.monitor.config) if kind else {"by": []}
+        # Every conversation counts at both its hosts: their total is twice the traffic, so the true one is asked for.
+        self._apart = "host" in self._what["by"]
+
+    def queries(self) -> Iterator[tuple[Item, dict[str, Any]]]:
+        """What to ask, each with what `take` needs to place the answer."""
+        if self.error:
+            return
+        monitor, by = self.monitor, self._what["by"]
+        for window in self.plan.windows:
+            if by:
+                ranked = {"limit": monitor.top_n, "keep": monitor.keep, "totals": not self._apart}
+                yield (window, False), self._query(window, monitor.resolution, **ranked)
+            if self._apart or not by:
+                yield (window, True), self._query(window, monitor.resolution, by=[])
+        if self.plan.probe is not None:
+            yield (
+                (self.plan.probe, True),
+                self._query(self.plan.probe, self.plan.probe.step, by=[], metrics=["packets"]),
+            )
+
+    def _query(self, item: Window | Probe, step: int, **options: Any) -> dict[str, Any]:
+        return {**self._what, "from": item.start, "to": item.stop, "step": step, **options}
+
+    def take(self, item: Window | Probe, total_only: bool, answer: dict[str, Any], now: float) -> None:
+        """Check one answer and put it where it belongs."""
+        try:
+            if isinstance(item, Probe):
+                self.busy = busy_times(answer, item)
+                return
+            by = [] if total_only else self._what["by"]
+            found = normalize(answer, item, self.monitor.resolution, by, self.monitor.revision, now)
+            (self.totals if total_only else self.groups)[item] = found
+        except BadAnswer as problem:
+            self.fail(str(problem))
+
+    def fail(self, error: str) -> None:
+        """Keep the first error: what follows is often its consequence."""
+        self.error = self.error or error
+
+    def answers(self) -> list[tuple[Window, Answer]]:
+        """Windows that were answered whole."""
+        if not self._apart:
+            return list({**self.groups, **self.totals}.items())
+        return [
+            (window, joined(answer, self.totals[window]))
+            for window, answer in self.groups.items()
+            if window in self.totals
+        ]
+
+    def brought(self, took_ms: int, now: float) -> Brought:
+        """What to write. An error comes with it: good windows are kept even so, and the next run backs off."""
+        monitor, pull, probe = self.monitor, self.pull, self.plan.probe
+        due = next_run(now, monitor.interval_s, monitor.pk, pull.node_id)
+        if self.error:
+            due = now + retry_delay_s(pull.failures + 1, monitor.interval_s)
+        elif self.plan.behind:
+            due = min(due, now + BEHIND_AGAIN_S)
+        seen = probe is not None and self.busy is not None
+        return Brought(
+            monitor.pk,
+            monitor.revision,
+            monitor.resolution,
+            due,
+            tuple(self.answers()),
+            lost=self.plan.lost,
+            quiet=quiet(probe, self.busy) if seen else (),  # type: ignore[arg-type]
+            probed_from=probe.start if seen else None,  # type: ignore[union-attr]
+            took_ms=took_ms,
+            error=self.error,
+        )

@@ -1,0 +1,199 @@
+"""Which windows of a monitor to ask a node for: pure arithmetic over sets of seconds.
+
+Missing is what lies between the node's oldest bucket and now and is neither covered, nor lost for ever, nor frozen
+(removed here by retention). The newest missing stretch comes first, so "now" is never late; older stretches follow in
+bounded windows as far as the budget of the call goes. All ends are multiples of the monitor's step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from monitors.intervals import Interval, Intervals, clip, inner, normalized, outer, subtract, union
+
+# A window has at most this many buckets: 6 minutes of 1 s, 1 hour of 10 s, 6 hours of 1 min.
+WINDOW_BUCKETS = 360
+HOUR_S = 3600
+DAY_S = 86_400
+# Gaps longer than this are looked over in one coarse query, and only hours with traffic are pulled.
+PROBE_GAP_S = DAY_S
+PROBE_DAYS_GAP_S = 400 * DAY_S
+FUTURE_S = DAY_S
+
+
+@dataclass(frozen=True)
+class Extent:
+    """What is known of the node: its oldest and newest bucket and the end of complete data, epoch seconds."""
+
+    oldest: int | None = None
+    newest: int | None = None
+    complete_until: int | None = None
+    ahead_s: int = 0
+
+
+@dataclass(frozen=True)
+class State:
+    """What a pull row says; see `monitors.models.Pull`."""
+
+    covered: Intervals = ()
+    lost: Intervals = ()
+    frozen: Intervals = ()
+    revisions: dict[str, list[int]] = field(default_factory=dict)
+    probed_from: int | None = None
+
+
+@dataclass(frozen=True)
+class Window:
+    """[start, stop) to ask for; `replace` re-pulls a stretch whose hour has a new revision on the node."""
+
+    start: int
+    stop: int
+    replace: bool = False
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A long gap to be looked over at a coarse step: which hours (or days) have any traffic."""
+
+    start: int
+    stop: int
+    step: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`windows` newest first; `lost` is known to be gone; `behind` says that more is missing than was planned."""
+
+    windows: tuple[Window, ...] = ()
+    lost: Intervals = ()
+    probe: Probe | None = None
+    behind: bool = False
+
+
+def plan(state: State, extent: Extent, now: float, step: int, backfill: int) -> Plan:
+    """The head window and up to `backfill` older ones."""
+    end = _end(extent, now, step)
+    begin = _begin(state, extent, end, step)
+    gone = _lost(state, extent, step)
+    known = union(union(state.covered, state.frozen), union(state.lost, gone))
+    missing = subtract([(begin, end)], known)
+    probe = _probe(state, missing, backfill)
+    if probe is not None:
+        missing = subtract(missing, [(probe.start, probe.stop)])
+    windows, behind = _windows(missing, end, step, backfill)
+    replaced = _replaced(state, end) if backfill else ()
+    return Plan((*windows, *replaced), gone, probe, behind or probe is not None)
+
+
+def _end(extent: Extent, now: float, step: int) -> int:
+    """Now, unless the node's data ends earlier (a store of captures) or its clock runs ahead."""
+    end = int(now) + extent.ahead_s
+    if extent.newest is not None:
+        end = max(end, extent.newest + step)
+    end = min(end, int(now) + FUTURE_S)
+    span = WINDOW_BUCKETS * step
+    if extent.complete_until is not None and extent.complete_until < end - span:
+        end = extent.complete_until + span
+    return end // step * step
+
+
+def _begin(state: State, extent: Extent, end: int, step: int) -> int:
+    if extent.oldest is not None:
+        return extent.oldest // step * step
+    # Nothing is stored there yet: from the newest closed bucket on.
+    return state.covered[-1][1] if state.covered else end - step
+
+
+def _lost(state: State, extent: Extent, step: int) -> Intervals:
+    """What lies before the node's oldest bucket and after the first thing we ever pulled is gone for good."""
+    if not state.covered or extent.oldest is None:
+        return ()
+    before = [(state.covered[0][0], extent.oldest // step * step)]
+    return subtract(before, union(union(state.covered, state.lost), state.frozen))
+
+
+def _windows(missing: Intervals, end: int, step: int, backfill: int) -> tuple[tuple[Window, ...], bool]:
+    span = WINDOW_BUCKETS * step
+    windows: list[Window] = []
+    for start, stop in reversed(missing):
+        while start < stop:
+            # The window that reaches the present does not count as backfill.
+            if len(windows) >= backfill + (1 if missing[-1][1] == end else 0):
+                return tuple(windows), True
+            low = max(start, (stop - 1) // span * span)
+            windows.append(Window(low, stop))
+            stop = low
+    return tuple(windows), False
+
+
+def _probe(state: State, missing: Intervals, backfill: int) -> Probe | None:
+    """The oldest long gap, once: what a probe found empty is covered, what it found full is pulled in windows."""
+    if not backfill or not missing:
+        return None
+    start, stop = missing[0]
+    stop = stop if state.probed_from is None else min(stop, state.probed_from)
+    step = DAY_S if stop - start > PROBE_DAYS_GAP_S else HOUR_S
+    # The newest hour is pulled at once, whatever the probe says of the others.
+    start, stop = inner((start, stop - step), step)[0], inner((start, stop - step), step)[1]
+    return Probe(start, stop, step) if stop - start > PROBE_GAP_S else None
+
+
+def quiet(probe: Probe, busy: list[int]) -> Intervals:
+    """What of a probed gap is without traffic. The bucket after a busy one counts as busy: connections that were
+    decided by a timer (silent, half open) have their verdict there."""
+    full = normalized((t, t + 2 * probe.step) for t in busy)
+    return subtract([(probe.start, probe.stop)], full)
+
+
+def stale_hours(revisions: dict[str, list[int]]) -> list[int]:
+    """Hours whose data changed on the node since they were pulled, newest first."""
+    return sorted((int(hour) for hour, (pulled, told) in revisions.items() if told > pulled), reverse=True)
+
+
+def _replaced(state: State, end: int) -> tuple[Window, ...]:
+    """What is covered of the newest stale hour; one hour per call, since it is replaced in one transaction."""
+    for hour in stale_hours(state.revisions):
+        pieces = subtract(clip(state.covered, hour, min(hour + HOUR_S, end)), state.frozen)
+        if pieces:
+            return tuple(Window(start, stop, replace=True) for start, stop in pieces)
+    return ()
+
+
+def next_run(now: float, interval_s: int, monitor_id: int, node_id: int) -> float:
+    """The next point of the monitor's own grid: spread by a hash, so that not all are due at the full minute."""
+    spread = (monitor_id * 2_654_435_761 + node_id * 40_503) % 2**32 / 2**32
+    offset = spread * interval_s
+    return ((now - offset) // interval_s + 1) * interval_s + offset
+
+
+def retry_delay_s(failures: int, interval_s: int) -> float:
+    """Back-off of one monitor after its `failures`-th failure in a row: doubling, five minutes at most."""
+    return min(300.0, max(2.0, interval_s / 2) * 2 ** min(failures - 1, 8))
+
+
+def hours_of(interval: Interval) -> range:
+    """Hours (epoch seconds of their start) that an interval touches."""
+    start, stop = outer(interval, HOUR_S)
+    return range(start, stop, HOUR_S)
+
+
+def merged_revisions(
+    known: dict[str, list[int]], told: dict[str, int], covered: Intervals, pulled: Intervals, replaced: Intervals
+) -> dict[str, list[int]]:
+    """What to remember after an answer: `told` by the node, `covered` before it, `pulled` and `replaced` by it.
+
+    An hour pulled for the first time has the revision that was told; an hour of which a part was there before keeps
+    the older one, so that it is replaced as a whole.
+    """
+    merged = dict(known)
+    fresh = {hour for interval in subtract(pulled, replaced) for hour in hours_of(interval)}
+    whole = {hour for interval in replaced for hour in hours_of(interval)}
+    for name, newest in told.items():
+        hour = int(name)
+        before = merged.get(name)
+        held = bool(clip(covered, hour, hour + HOUR_S))
+        if hour in whole or (hour in fresh and not held):
+            merged[name] = [newest, newest]
+        elif before is not None or held:
+            merged[name] = [before[0] if before else 0, newest]
+    return {name: pair for name, pair in merged.items() if pair != [0, 0]}

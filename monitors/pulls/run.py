@@ -1,0 +1,165 @@
+"""One batch of pulls: what is due of up to 64 monitors of one node, in one HTTP call and one transaction.
+
+Whatever fails stays where it failed: a bad answer concerns its monitor only; if the transaction fails it is tried
+again monitor by monitor; what arrived before a call broke off is kept. Errors end on the pull rows, with a back-off.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.db import DatabaseError, InterfaceError, OperationalError
+
+from monitors.models import Node, Pull
+from monitors.nodes import health
+from monitors.nodes.client import NodeClient, NodeError
+from monitors.pulls.claim import Lease, claim
+from monitors.pulls.job import Item, Job
+from monitors.pulls.plan import Extent, State, plan
+from monitors.series import keep, partitions, write
+from monitors.series.tiers import UTC
+from monitors.series.write import Brought
+
+MAX_QUERIES = 200
+# Older windows that one call may ask for beside the newest ones: many where the node is quick, none after a failure.
+BACKFILL_WINDOWS = 48
+QUICK_MS, SLOW_MS = 2000, 8000
+CHAIN_S = 20.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Result:
+    """What became of a batch, for the log and for tests."""
+
+    pulls: int = 0
+    rows: int = 0
+    failed: int = 0
+    error: str = ""
+
+
+def run(lease: Lease, clock: Callable[[], float] = time.time) -> list[Result]:
+    """Pull a batch, then at once the next ones that are due on that node; a lease that nobody holds ends at once."""
+    started, results = time.monotonic(), []
+    leases = [lease]
+    while leases:
+        result = run_batch(leases.pop(), clock)
+        if result is None:
+            break
+        results.append(result)
+        if not result.error and time.monotonic() - started < CHAIN_S:
+            leases = claim(clock(), lease.node_id)
+    return results
+
+
+def run_batch(lease: Lease, clock: Callable[[], float] = time.time) -> Result | None:
+    """One HTTP call and its transaction; None if the lease is not, or no longer, ours."""
+    now = clock()
+    pulls = _leased(lease, now)
+    if not pulls:
+        return None
+    node, result = pulls[0].node, Result(pulls=len(pulls))
+    if not node.status:
+        result.error = health.check(node, now)
+        node.refresh_from_db()
+    started = time.monotonic()
+    jobs = _jobs(node, pulls, now)
+    if not result.error:
+        result.error = _fetch(node, jobs, now)
+        _note_health(node, jobs, result.error, now)
+    for job in jobs if result.error else ():
+        job.fail(result.error)
+    took_ms = round(1000 * (time.monotonic() - started))
+    _store(lease, [job.brought(took_ms, clock()) for job in jobs], clock(), result)
+    result.failed = sum(bool(job.error) for job in jobs)
+    return result
+
+
+def _leased(lease: Lease, now: float) -> list[Pull]:
+    moment = dt.datetime.fromtimestamp(now, UTC)
+    held = Pull.objects.filter(node_id=lease.node_id, lease=lease.lease, lease_until__gt=moment)
+    return list(held.select_related("monitor", "node").order_by("monitor_id"))
+
+
+def _jobs(node: Node, pulls: Sequence[Pull], now: float) -> list[Job]:
+    """Plans of all pulls, the budget of older windows shared out in order."""
+    extent = Extent(node.oldest_bucket, node.newest_bucket, node.complete_until, max(0, (node.skew_ms or 0) // 1000))
+    budget = _backfill_budget(pulls)
+    jobs = []
+    for pull in pulls:
+        state = State(pull.covered, pull.lost, pull.frozen, pull.revisions, pull.probed_from)
+        found = plan(state, extent, now, pull.monitor.resolution, 0 if pull.failures else budget)
+        budget = max(0, budget - max(0, len(found.windows) - 1) - (found.probe is not None))
+        jobs.append(Job(pull, found))
+    return jobs
+
+
+def _backfill_budget(pulls: Sequence[Pull]) -> int:
+    """Fewer old windows where the node was slow the last time, or where the present alone nearly fills the batch."""
+    slowest_ms = max((pull.took_ms or 0 for pull in pulls), default=0)
+    budget = BACKFILL_WINDOWS if slowest_ms < QUICK_MS else 12 if slowest_ms < SLOW_MS else 2
+    return budget // 4 if len(pulls) > 48 else budget
+
+
+def _fetch(node: Node, jobs: Sequence[Job], now: float) -> str:
+    """Ask everything in one call and hand the answers to their jobs; the error of the call as a whole, or nothing."""
+    keep.refresh([job.monitor for job in jobs], now)
+    open_queries: dict[str, tuple[Job, Item]] = {}
+    queries: list[dict[str, Any]] = []
+    for job in jobs:
+        for item, query in job.queries():
+            number = str(len(queries))
+            open_queries[number] = (job, item)
+            queries.append({"id": number, "encoding": "packed", **query})
+    if not queries:
+        return ""
+    client, error, answered = NodeClient(node), "", 0
+    try:
+        for start in range(0, len(queries), MAX_QUERIES):
+            for answer in client.series(queries[start : start + MAX_QUERIES]):
+                if (entry := open_queries.pop(str(answer.get("id")), None)) is not None:
+                    (job, item), answered = entry, answered + 1
+                    job.take(*item, answer, now)
+    except NodeError as problem:
+        error = str(problem)
+    if not answered and not error:
+        error = "answered nothing that can be read as series"
+    for job, _ in open_queries.values():
+        job.fail(error or "the node sent no readable answer for this monitor")
+    return error if not answered else ""
+
+
+def _note_health(node: Node, jobs: Sequence[Job], error: str, now: float) -> None:
+    if error:
+        health.failed(node.pk, error, now)
+        return
+    ends = [answer.complete_until for job in jobs for _, answer in job.answers()]
+    health.answered(node.pk, max(ends, default=None), now)
+
+
+def _store(lease: Lease, brought: Sequence[Brought], now: float, result: Result) -> None:
+    """All at once; if the database refuses that, one by one, so that the culprit is found and the others stand."""
+    try:
+        write.prepare(brought)
+        result.rows += write.store(lease.node_id, lease.lease, brought, now).rows
+        return
+    except (OperationalError, InterfaceError):
+        raise
+    except DatabaseError as error:
+        log.warning("a batch of %d pulls failed as a whole, now one by one: %s", len(brought), error)
+    partitions.forget()
+    for one in brought:
+        try:
+            write.prepare([one])
+            result.rows += write.store(lease.node_id, lease.lease, [one], now).rows
+        except (OperationalError, InterfaceError):
+            raise
+        except DatabaseError as error:
+            text = f"the database refused the rows: {str(error).splitlines()[0]}"
+            write.store(lease.node_id, lease.lease, [replace(one, answers=(), quiet=(), error=text)], now)

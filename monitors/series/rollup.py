@@ -1,0 +1,171 @@
+"""Folds samples into the coarser tiers: whole runs, from the queue of runs that may differ from their source.
+
+Sums, minima and maxima merge in SQL; histograms are concatenated there and compacted here by the one codec. Only the
+histogram columns are looked into: the scalars pass through as the text that COPY wrote. A run is replaced in one
+transaction with its queue row, which is deleted first: whoever writes rows of that run meanwhile waits and marks it
+again. A run is folded after all finer runs within it, so that every tier equals the fold of the base tier.
+"""
+
+from __future__ import annotations
+
+import binascii
+import datetime as dt
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from io import StringIO
+from typing import Any
+
+import numpy as np
+from django.db import connection, transaction
+
+from cstor.metrics.histogram import PAIR, Cells, compact
+from cstor.metrics.registry import HISTOGRAMS, SCALARS
+from monitors.models import Monitor
+from monitors.series import partitions
+from monitors.series.copy import HEX_PER_PAIR, NULL
+from monitors.series.tiers import ALL_NODES, ROLLUPS, RUN_S, TOTAL_GROUP, UTC, run_of, source_of, table_of, tiers_of
+from monitors.series.write import enqueue
+
+MAX_RUNS = 500
+HISTOGRAM_KEYS = [base.key for base in HISTOGRAMS]
+SCALAR_KEYS = [base.key for base in SCALARS]
+
+log = logging.getLogger(__name__)
+
+
+def roll_up(now: float, max_runs: int = MAX_RUNS) -> int:
+    """Fold the runs that are due, finest tier first; the number of runs folded."""
+    folded = 0
+    for step in ROLLUPS:
+        while due := _due(step, now, max_runs):
+            partitions.ensure(step, {run for _, run in due})
+            _mark_coarser(step, due, now)
+            folded += (n := _fold_claimed(step, due))
+            if n < max_runs:
+                break
+    return folded
+
+
+def unfolded(monitor_ids: Sequence[int], step: int, start: int, stop: int) -> set[tuple[int, int]]:
+    """(monitor, run) of tier `step` that touch [start, stop) and may differ from their source: a reader takes those
+    from the finer tier. A finer run that waits makes the runs above it unfolded as well."""
+    span = RUN_S[step]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT monitor_id, run / %s * %s FROM monitors_rollup"
+            " WHERE monitor_id = ANY(%s) AND step <= %s AND run >= %s AND run < %s",
+            [span, span, list(monitor_ids), step, start // span * span, stop],
+        )
+        return set(cursor.fetchall())
+
+
+def _due(step: int, now: float, max_runs: int) -> list[tuple[int, int]]:
+    """(monitor, run) that are due and below which nothing waits."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT monitor_id, run FROM monitors_rollup r
+            WHERE step = %s AND due <= to_timestamp(%s) AND NOT EXISTS (
+              SELECT 1 FROM monitors_rollup f
+              WHERE f.monitor_id = r.monitor_id AND f.step < r.step AND f.run >= r.run AND f.run < r.run + %s)
+            ORDER BY run, monitor_id LIMIT %s""",
+            [step, now, RUN_S[step], max_runs],
+        )
+        return cursor.fetchall()
+
+
+def _mark_coarser(step: int, due: Sequence[tuple[int, int]], now: float) -> None:
+    """Before a run is folded, the run above it waits in turn; in a transaction of its own, so that it never holds
+    one queue row while it wants another that a pull holds."""
+    if step != ROLLUPS[-1]:
+        above = ROLLUPS[ROLLUPS.index(step) + 1]
+        with transaction.atomic(), connection.cursor() as cursor:
+            enqueue(cursor, ((monitor, above, run_of(above, run)) for monitor, run in due), now)
+
+
+def _fold_claimed(step: int, due: Sequence[tuple[int, int]]) -> int:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL synchronous_commit = off")
+        cursor.execute("SET LOCAL work_mem = '64MB'")
+        runs = _take(cursor, step, due)
+        by_slice: dict[tuple[int, int], list[int]] = defaultdict(list)
+        resolutions, by_node = _definitions({monitor for monitor, _ in runs})
+        for monitor, run in runs:
+            if step in tiers_of(resolutions.get(monitor, step))[1:]:
+                by_slice[run, source_of(step, resolutions[monitor])].append(monitor)
+        for (run, source), monitors in sorted(by_slice.items()):
+            _fold(cursor, step, source, run, monitors, by_node)
+    return len(runs)
+
+
+def _take(cursor: Any, step: int, due: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Claim runs by deleting their queue rows; those that another worker or a pull holds are left for later."""
+    cursor.execute(
+        """
+        DELETE FROM monitors_rollup q USING (
+          SELECT r.monitor_id, r.step, r.run FROM monitors_rollup r
+          JOIN unnest(%s::int[], %s::bigint[]) d (monitor_id, run) ON d.monitor_id = r.monitor_id AND d.run = r.run
+          WHERE r.step = %s FOR UPDATE OF r SKIP LOCKED) due
+        WHERE q.monitor_id = due.monitor_id AND q.step = due.step AND q.run = due.run
+        RETURNING q.monitor_id, q.run""",
+        [[monitor for monitor, _ in due], [run for _, run in due], step],
+    )
+    return cursor.fetchall()
+
+
+def _definitions(monitors: set[int]) -> tuple[dict[int, int], list[int]]:
+    """Resolution per monitor, and the monitors that keep their groups apart by node."""
+    found = Monitor.objects.filter(pk__in=monitors).values_list("pk", "resolution", "keys")
+    return {pk: resolution for pk, resolution, _ in found}, [pk for pk, _, keys in found if "node" in keys]
+
+
+def _fold(cursor: Any, step: int, source: int, run: int, monitors: list[int], by_node: list[int]) -> None:
+    target = table_of(step)
+    bounds = [dt.datetime.fromtimestamp(second, UTC) for second in (run, run + RUN_S[step])]
+    text = StringIO()
+    cursor.copy_expert(_select(cursor, step, source, monitors, by_node, bounds), text)
+    cursor.execute(f"DELETE FROM {target} WHERE t >= %s AND t < %s AND monitor_id = ANY(%s)", [*bounds, monitors])
+    lines = text.getvalue().split("\n")[:-1]
+    if lines:
+        columns = ", ".join((*HISTOGRAM_KEYS, "monitor_id", "group_id", "t", "node_id", *SCALAR_KEYS))
+        cursor.copy_expert(f"COPY {target} ({columns}) FROM STDIN", StringIO(compacted(lines)))
+
+
+def _select(
+    cursor: Any, step: int, source: int, monitors: list[int], by_node: list[int], bounds: Sequence[dt.datetime]
+) -> str:
+    """COPY of one run folded: histograms first, since they are the only columns that are taken apart."""
+    merge = {"sum": "sum({0})::bigint", "min": "min({0})", "max": "max({0})"}
+    histograms = ", ".join(f"string_agg({key}, ''::bytea)" for key in HISTOGRAM_KEYS)
+    scalars = ", ".join(merge[base.kind].format(base.key) for base in SCALARS)
+    sql = f"""
+        COPY (SELECT {histograms}, monitor_id, group_id, bucket, node, {scalars}
+        FROM (SELECT *, date_bin('{step} s', t, 'epoch') AS bucket,
+                CASE WHEN group_id = {TOTAL_GROUP} OR monitor_id = ANY(%s) THEN node_id ELSE {ALL_NODES} END AS node
+              FROM {table_of(source)} WHERE t >= %s AND t < %s AND monitor_id = ANY(%s)) s
+        GROUP BY monitor_id, group_id, bucket, node ORDER BY monitor_id, group_id, bucket, node) TO STDOUT"""
+    return cursor.mogrify(sql, [by_node, *bounds, monitors]).decode()
+
+
+def compacted(lines: Iterable[str]) -> str:
+    """COPY lines with their histogram columns (the first ones) compacted, as COPY reads them."""
+    split = [line.split("\t", len(HISTOGRAM_KEYS)) for line in lines]
+    columns = [list(column) for column in zip(*split, strict=True)]
+    for number in range(len(HISTOGRAM_KEYS)):
+        columns[number] = _compact_column(columns[number])
+    return "".join("\t".join(row) + "\n" for row in zip(*columns, strict=True))
+
+
+def _compact_column(cells: list[str]) -> list[str]:
+    """Cells as COPY prints them, '\\\\x...' or \\N, each bin once."""
+    digits = ["" if cell == NULL else cell[3:] for cell in cells]
+    lengths = np.array([len(cell) // HEX_PER_PAIR for cell in digits], dtype=np.int64)
+    if not lengths.any():
+        return cells
+    pairs = np.frombuffer(binascii.unhexlify("".join(digits)), dtype=PAIR)
+    small = compact(Cells(lengths, pairs))
+    text = small.pairs.tobytes().hex()
+    stops = (np.cumsum(small.lengths) * HEX_PER_PAIR).tolist()
+    starts = [0, *stops[:-1]]
+    return ["\\\\x" + text[start:stop] if start < stop else NULL for start, stop in zip(starts, stops, strict=True)]

@@ -1,0 +1,54 @@
+"""Celery tasks of the monitors: thin wrappers. A message is only a wake-up; the jobs are rows with leases."""
+
+from __future__ import annotations
+
+import time
+from uuid import UUID
+
+from celery import shared_task
+
+from monitors.models import Node
+from monitors.nodes import health
+from monitors.pulls import claim as claims
+from monitors.pulls import run as pulls
+from monitors.series import partitions, retention
+from monitors.series import rollup as rollups
+
+
+@shared_task(name="monitors.tasks.tick")
+def tick() -> None:
+    """Every second: wake a pull for each node that has something due, and ask nodes for their health."""
+    now = time.time()
+    for lease in claims.claim(now):
+        pull.apply_async((lease.node_id, str(lease.lease)), expires=claims.LEASE_S)
+    for node_id in claims.claim_status(now):
+        pull_status.apply_async((node_id,), expires=claims.STATUS_EVERY_S)
+
+
+@shared_task(name="monitors.tasks.pull")
+def pull(node_id: int, lease: str) -> None:
+    """One batch of a node, and what else is due there after it."""
+    pulls.run(claims.Lease(node_id, UUID(lease)))
+
+
+@shared_task(name="monitors.tasks.pull_status")
+def pull_status(node_id: int) -> None:
+    """A node's health."""
+    node = Node.objects.filter(pk=node_id, enabled=True).first()
+    if node is not None:
+        health.check(node, time.time())
+
+
+@shared_task(name="monitors.tasks.rollup")
+def rollup() -> None:
+    """Every few seconds: fold the runs that are due."""
+    rollups.roll_up(time.time())
+
+
+@shared_task(name="monitors.tasks.retention")
+def maintain() -> None:
+    """Every few minutes: partitions of the next hours, removal by age, clean-up after deleted monitors."""
+    now = time.time()
+    partitions.ensure_ahead(int(now))
+    retention.remove_old(now)
+    retention.remove_orphans()
