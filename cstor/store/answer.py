@@ -7,7 +7,8 @@
                  "bytes_client": [1200, null], "response_time": [[410, 3, 412, 1], null]}}
 
 `is_total` is there where totals were asked for, and total rows stand behind all others. With `encoding=packed` a
-histogram's column is {"lengths": [pairs per row], "pairs": base64 of little-endian uint32 bin << 21 | n}.
+histogram's column is {"lengths": [pairs per row], "pairs": base64 of little-endian uint32 bin << 21 | n}, and a column
+in which nothing was measured is null.
 With `plan` there is {"plan": {...}} in place of "columns" and "rows".
 """
 
@@ -63,7 +64,18 @@ def columns_of(answer: Answer) -> dict[str, Any]:
         out[base] = _histogram(rows.cells[base], answer.query.packed)
     if totals is not None:
         _append_totals(out, totals, answer)
+    if answer.query.packed:
+        _drop_empty(out, answer)
     return out
+
+
+def _drop_empty(out: dict[str, Any], answer: Answer) -> None:
+    for base in answer.query.scalars:
+        if not any(value is not None for value in out[base]):
+            out[base] = None
+    for base in answer.query.histograms:
+        if not out[base]["pairs"]:
+            out[base] = None
 
 
 def key_texts(answer: Answer) -> dict[str, list[Any]]:

@@ -93,7 +93,7 @@ def sessions_query(connection: duckdb.DuckDBPyConnection, rows: np.ndarray, ids:
     table["role_guessed"] = rows["role_guessed"].astype(bool)
     table["outcome"] = np.array(OUTCOMES, object)[rows["outcome"]]
     table["history"] = np.array([text.decode("ascii", "replace") for text in rows["history"].tolist()], object)
-    columns = ["id", "start_ns", "end_ns", _KEYS, "client_port", "role_guessed", "outcome", "history"]
+    columns = ["r.id AS id", "start_ns", "end_ns", _KEYS, "client_port", "role_guessed", "outcome", "history"]
     for name, absent in _session_columns(rows):
         table[name] = np.ascontiguousarray(rows[name])
         columns.append(f'nullif("{name}", {absent}) AS "{name}"')

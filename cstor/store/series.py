@@ -16,6 +16,7 @@ import duckdb
 import numpy as np
 
 from cstor.store import duck
+from cstor.store.layout import HOUR_S
 from cstor.store.ledger import Interval
 from cstor.store.live import LiveTail
 from cstor.store.merge import Kept, Merged, Partial, Totals, choose, merge, merge_totals, totals_of
@@ -105,7 +106,7 @@ class SeriesReader:
             partials = [] if query.plan else [source.partial(kept) for source in sources]
         rows = _merged(query, partials)
         head = Head(
-            snapshot.complete_until,
+            complete_until(snapshot, query.step),
             snapshot.kept_from,
             snapshot.observed_in(query.start, query.end),
             snapshot.revisions_in(query.start, query.end),
@@ -133,6 +134,15 @@ def _check_size(query: SeriesQuery, kept: Kept | None) -> None:
     # Only long ranges can come near: a conversation seldom speaks in every second of a day.
     if not query.plan and buckets * groups > MAX_ROWS * 20:
         raise QueryError(f"{groups} groups in {buckets} buckets are too many; take a larger step or a smaller limit")
+
+
+def complete_until(snapshot: Snapshot, step: int) -> int:
+    """Where nothing is capturing, the last bucket is as complete as it will ever be: its end counts.
+
+    Beyond an hour it does not: a later ingest into the same hour raises the hour's revision, into the next one not.
+    """
+    until = snapshot.complete_until
+    return until if snapshot.clock or HOUR_S % step else until + -until % step
 
 
 def whole_of(snapshot: Snapshot) -> Range:

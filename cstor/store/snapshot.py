@@ -95,27 +95,42 @@ class Snapshot:
         return united([*self.ledger.observed, *running])
 
     @cached_property
-    def kept_from(self) -> int | None:
-        """The oldest second that this store knows about; None while it is empty."""
-        starts = [second.t for key, part in self._live.items() if key.dataset == "series" for second in part.seconds]
-        starts += [start for start, _ in self.observed[:1]]
+    def oldest(self) -> int | None:
+        """The oldest second that has rows."""
+        starts = self._live_times
         for hour, folder in hours(self.root, "series"):
             found = parts_in(folder, "series", hour)
             if found:
-                starts.append(min(part.start for part in found))
+                starts = [*starts, min(part.start for part in found)]
                 break
         return min(starts, default=None)
 
     @cached_property
-    def _newest_end(self) -> int:
-        ends = [second.t + 1 for key, part in self._live.items() if key.dataset == "series" for second in part.seconds]
-        ends += [end for _, end in self.observed[-1:]]
+    def newest(self) -> int | None:
+        """The newest second that has rows."""
+        newest = self._live_times
         for hour, folder in reversed(list(hours(self.root, "series"))):
             found = parts_in(folder, "series", hour)
             if found:
-                ends.append(max(part.end for part in found))
+                newest = [*newest, max(part.end for part in found) - 1]
                 break
-        return max(ends, default=0)
+        return max(newest, default=None)
+
+    @property
+    def kept_from(self) -> int | None:
+        """The oldest second that this store knows about; None while it is empty."""
+        known = [self.oldest, *(start for start, _ in self.observed[:1])]
+        return min((t for t in known if t is not None), default=None)
+
+    @property
+    def _newest_end(self) -> int:
+        ends = [end for _, end in self.observed[-1:]]
+        return max(ends if self.newest is None else [*ends, self.newest + 1], default=0)
+
+    @cached_property
+    def _live_times(self) -> list[int]:
+        live = (part for key, part in self._live.items() if key.dataset == "series")
+        return [second.t for part in live for second in part.seconds]
 
     def observed_in(self, start: int, end: int) -> list[Interval]:
         return clipped(self.observed, start, end)
