@@ -16,6 +16,8 @@ app = Celery("cclear")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
+QUEUES = ("pulls", "rollups", "searches", "reports", "default")
+
 app.conf.task_routes = {
     "monitors.tasks.tick": {"queue": "pulls"},
     "monitors.tasks.pull*": {"queue": "pulls"},
