@@ -1,0 +1,91 @@
+"""A table of groups: keys, then one column per metric over the whole range; sortable, each row with its filter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from django import forms
+from django.template.loader import render_to_string
+
+from cstor.metrics.registry import METRICS
+from dashboards.panels.labels import KEY_LABEL, key_text, metric_label, monitor_named
+from dashboards.panels.panel import PAGE, Drawing, PanelKind, Setting, register
+from dashboards.panels.status import level_of, reason
+from dashboards.panels.units import full_text
+from dashboards.queries.frame import Frame, Series
+
+
+@register
+class Table(PanelKind):
+    """Groups as rows, metrics as columns."""
+
+    key = "table"
+    label = "Table"
+    description = "Groups as rows and metrics as columns; click a heading to sort."
+    icon = "table"
+    points = 30
+
+    class ConfigForm(forms.Form):
+        bars = forms.BooleanField(label="Draw a bar behind the first metric", required=False, initial=True)
+
+    def draw(self, frame: Frame, config: dict[str, Any], setting: Setting = PAGE) -> Drawing:
+        context = table_of(frame, setting) | {"bars": config.get("bars", True), "paper": not setting.links}
+        return Drawing(html=render_to_string("panels/table.html", context))
+
+
+def table_of(frame: Frame, setting: Setting) -> dict[str, Any]:
+    """Headings and rows of a frame, for pages and paper."""
+    series = [item for item in frame.series if not item.compared]
+    groups: dict[str, list[Series]] = {}
+    for item in series:
+        groups.setdefault(str(item.keys), []).append(item)
+    keys = list(dict.fromkeys(key for item in series for key in item.keys if key != "other"))
+    metrics = list(dict.fromkeys((item.metric, item.stat) for item in series))
+    peaks = {
+        metric: max((item.whole for item in series if (item.metric, item.stat) == metric), default=0)
+        for metric in metrics
+    }
+    return {
+        "keys": [KEY_LABEL.get(key, key) for key in keys] or (["Range"] if series else []),
+        "metrics": [{"label": metric_label(*metric), "help": METRICS[metric[0]].help} for metric in metrics],
+        "rows": [_row(frame, found, keys, metrics, peaks, setting) for found in groups.values()],
+        "other_share": frame.other_share,
+    }
+
+
+def _row(
+    frame: Frame,
+    found: list[Series],
+    keys: list[str],
+    metrics: list[tuple[str, str]],
+    peaks: dict[tuple[str, str], float],
+    setting: Setting,
+) -> dict[str, Any]:
+    by_metric = {(item.metric, item.stat): item for item in found}
+    named = monitor_named(found[0].keys, frame.names)
+    is_other = bool(found[0].keys.get("other"))
+    filter_text = "" if is_other else frame.filters.get(str(found[0].keys), "")
+    cells = [_cell(by_metric.get(metric), peaks[metric]) for metric in metrics]
+    texts = [key_text(key, named.get(key)) for key in keys]
+    return {
+        "keys": ["Other", *[""] * (len(keys) - 1)] if is_other else texts or ["whole range"],
+        "cells": cells,
+        "is_other": is_other,
+        "filter": filter_text,
+        "href": setting.link("filter", filter_text),
+        "packets": setting.link("packets", filter_text),
+    }
+
+
+def _cell(item: Series | None, peak: float) -> dict[str, Any]:
+    if item is None:
+        return {"text": "", "sort": "", "level": "plain"}
+    share = item.whole / peak * 100 if np.isfinite(item.whole) and peak > 0 else 0
+    return {
+        "text": ("≥ " if item.lower_bound else "") + full_text(item.whole, item.unit),
+        "sort": f"{item.whole:.9g}" if np.isfinite(item.whole) else "",
+        "share": f"{min(max(share, 0), 100):.1f}",
+        "level": level_of(item),
+        "title": f"{reason(item)} {item.whole_n:,.0f} samples.",
+    }

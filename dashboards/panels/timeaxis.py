@@ -1,0 +1,93 @@
+"""The time axis that panels share: x values in the range's zone, its title, and bands where data is missing.
+
+Plotly draws dates as if they were UTC, so the zone's offset is added to each time; the axis says which zone that is.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from dashboards.panels.theme import GAP_FILL, typed
+from dashboards.queries.frame import Frame
+from dashboards.queries.timerange import zone_of
+
+LABELLED_SHARE = 0.14
+
+
+def x_of(frame: Frame) -> dict[str, Any]:
+    """The trace attributes that place a frame's buckets: a start and a distance where the zone's offset is constant."""
+    if len(frame.times) == 0:
+        return {"x": typed([])}
+    first, last = offset_ms(int(frame.times[0]), frame.zone), offset_ms(int(frame.times[-1]), frame.zone)
+    if first == last:
+        return {"x0": iso(int(frame.times[0]) * 1000 + first), "dx": frame.step * 1000}
+    local = [int(moment) * 1000 + offset_ms(int(moment), frame.zone) for moment in frame.times]
+    return {"x": typed(local), "xhoverformat": "%Y-%m-%d %H:%M:%S"}
+
+
+def offset_ms(moment: int, zone: str) -> int:
+    offset = datetime.fromtimestamp(moment, zone_of(zone)).utcoffset()
+    return int(offset.total_seconds() * 1000) if offset else 0
+
+
+def iso(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def local_iso(moment: int, zone: str) -> str:
+    return iso(moment * 1000 + offset_ms(moment, zone))
+
+
+def time_axis(frame: Frame) -> dict[str, Any]:
+    """Layout of the x axis: the whole asked range, whether or not it has data."""
+    hover = "%Y-%m-%d %H:%M:%S" if frame.step % 60 else "%Y-%m-%d %H:%M"
+    return {
+        "type": "date",
+        "range": [local_iso(frame.start, frame.zone), local_iso(frame.end, frame.zone)],
+        "title": {"text": f"time ({frame.zone})"},
+        "hoverformat": hover,
+        "nticks": 9,
+        "tickformatstops": [
+            {"dtickrange": [None, 1000], "value": "%H:%M:%S.%L"},
+            {"dtickrange": [1000, 60000], "value": "%H:%M:%S"},
+            {"dtickrange": [60000, 86400000], "value": "%H:%M\n%b %-d"},
+            {"dtickrange": [86400000, "M1"], "value": "%b %-d\n%Y"},
+            {"dtickrange": ["M1", None], "value": "%b %Y"},
+        ],
+    }
+
+
+def gap_bands(frame: Frame) -> list[dict[str, Any]]:
+    """A grey band per gap, with the reason written into it where there is room."""
+    bands: list[dict[str, Any]] = []
+    span = max(frame.end - frame.start, 1)
+    for gap in frame.gaps:
+        start, end = max(gap.start, frame.start), min(gap.end, frame.end)
+        if end <= start:
+            continue
+        band: dict[str, Any] = {
+            "type": "rect",
+            "xref": "x",
+            "yref": "paper",
+            "x0": local_iso(start, frame.zone),
+            "x1": local_iso(end, frame.zone),
+            "y0": 0,
+            "y1": 1,
+            "fillcolor": GAP_FILL,
+            "line": {"width": 0},
+            "layer": "below",
+        }
+        if (end - start) / span > LABELLED_SHARE:
+            band["label"] = {"text": gap.reason, "font": {"size": 11}, "textposition": "middle center"}
+        bands.append(band)
+    return bands
+
+
+def lonely(values: np.ndarray) -> np.ndarray:
+    """True for points without a measured neighbour: a line would not show them."""
+    measured = np.isfinite(values)
+    padded = np.r_[False, measured, False]
+    return measured & ~padded[:-2] & ~padded[2:]

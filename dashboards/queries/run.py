@@ -1,0 +1,252 @@
+"""QuerySpec -> Frame: find the monitors, choose the step, read bases, finish metrics, say what is missing.
+
+Sums and rates are not measurable while a node is missing: such a value would be too small and look like a fact. It is
+left out of `values` and kept apart as `partial`, a lower bound that panels may draw faintly. Percentiles and ratios of
+what the other nodes saw stay true, and stay.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from cstor.metrics.finalize import finalize, sample_count
+from cstor.metrics.metric import Metric
+from cstor.metrics.registry import METRICS
+from dashboards.queries.drilldown import filter_of
+from dashboards.queries.frame import Floats, Frame, Gap, Series
+from dashboards.queries.spec import COMPARE_S, MetricStat, QuerySpec, SpecError
+from dashboards.queries.subjects import Subjects, find_subjects
+from dashboards.queries.timerange import DRAWN_POINTS, RangeError, auto_step, fitting_step, span_text
+from monitors.series.criteria import CannotAnswer
+from monitors.series.read import ReadRequest, ReadResult, extent, finest_kept, read
+from wire.filters.grammar import FilterError
+
+VISIBILITY = METRICS["visibility"]
+RANK_POOL = 300
+MAX_GAPS = 200
+
+
+@dataclass(frozen=True)
+class Span:
+    """Where and how finely to look: epoch seconds, `start` and `end` as asked, `low` and `high` on the step's grid."""
+
+    start: int
+    end: int
+    step: int
+
+    @property
+    def low(self) -> int:
+        return self.start // self.step * self.step
+
+    @property
+    def high(self) -> int:
+        return -(-self.end // self.step) * self.step
+
+
+def run(spec: QuerySpec, now: datetime, points: int = DRAWN_POINTS) -> Frame:
+    """The answer of one query at the moment `now`; SpecError says what cannot be asked, in plain words."""
+    subjects = find_subjects(spec)
+    span, warnings = _span(spec, subjects, now, points)
+    frame = _frame(spec, subjects, span)
+    if spec.compare:
+        frame = _compared(spec, subjects, span, frame)
+    kept = extent(subjects.monitors) if frame.is_empty else None
+    if kept:
+        warnings.append(f"No data in this range. Data from {span_text(*kept, spec.range.zone)}.")
+    if not subjects.monitors:
+        warnings.append("There is no monitor yet.")
+    return replace(frame, kept=kept, warnings=(*warnings, *frame.warnings))
+
+
+def _span(spec: QuerySpec, subjects: Subjects, now: datetime, points: int) -> tuple[Span, list[str]]:
+    try:
+        start, end = spec.range.resolve(now)
+    except RangeError as error:
+        raise SpecError("range", str(error)) from None
+    finest = finest_kept(subjects.monitors, start, end)
+    if not spec.step:
+        return Span(start, end, auto_step(end - start, finest, points)), []
+    step = fitting_step(spec.step, end - start, finest)
+    warnings = [f"A step of {spec.step} s is not kept or gives too many points here; {step} s is used."]
+    return Span(start, end, step), warnings if step != spec.step else []
+
+
+def _frame(spec: QuerySpec, subjects: Subjects, span: Span) -> Frame:
+    request = _request(spec, subjects, span)
+    try:
+        result = read(request)
+    except FilterError as error:
+        raise SpecError("filter", str(error)) from None
+    except CannotAnswer as error:
+        raise SpecError("by", str(error)) from None
+    order = _order(spec, result)
+    series = [item for metric in spec.metrics for item in _series(metric, result, order, subjects)]
+    other_share = result.other_share
+    if spec.top and _has_rest(spec, request):
+        rest, other_share = _rest(spec, request, result, order)
+        series += rest
+    return Frame(
+        times=result.times,
+        series=tuple(series),
+        step=span.step,
+        tier=result.tier,
+        start=span.start,
+        end=span.end,
+        zone=spec.range.zone,
+        gaps=_gaps(result, span),
+        complete_until=result.complete_until,
+        other_share=other_share,
+        visibility=_visibility(result),
+        names={monitor.slug: monitor.name for monitor in subjects.monitors},
+        filters={str(item.keys): filter_of(item.keys, spec, subjects) for item in series},
+    )
+
+
+def _request(spec: QuerySpec, subjects: Subjects, span: Span) -> ReadRequest:
+    bases = dict.fromkeys(base for metric in spec.metrics for base in METRICS[metric.key].bases)
+    bases |= dict.fromkeys(VISIBILITY.bases)
+    order: tuple[str, ...] = ("bytes_client", "bytes_server")
+    limit = RANK_POOL
+    if spec.top:
+        ranked = METRICS[spec.top.metric]
+        bases |= dict.fromkeys(ranked.bases)
+        order = _ranking_bases(ranked)
+        if ranked.kind == "counter":
+            limit = spec.top.n
+    return ReadRequest(
+        monitor_ids=tuple(monitor.pk for monitor in subjects.monitors),
+        bases=tuple(bases),
+        start=span.low,
+        end=span.high,
+        step=span.step,
+        by=spec.by,
+        filter=spec.filter,
+        order=order,
+        limit=limit,
+        node_ids=tuple(subjects.node_ids),
+    )
+
+
+def _ranking_bases(metric: Metric) -> tuple[str, ...]:
+    """Sums that bring the groups that matter to the front; ratios and percentiles are ranked among those later."""
+    if metric.kind == "histogram":
+        return (metric.bases[1],)
+    positive = {**metric.terms, **metric.per} if metric.kind == "ratio" else metric.terms
+    sums = tuple(key for key, weight in positive.items() if weight > 0)
+    return sums if metric.kind != "extreme" else ("bytes_client", "bytes_server")
+
+
+def _order(spec: QuerySpec, result: ReadResult) -> list[int]:
+    """Rows of the answer in the order of their rank, the first n of them."""
+    rows = list(range(len(result.groups)))
+    if spec.top is None or not rows:
+        return rows
+    values = finalize(METRICS[spec.top.metric], spec.top.stat, result.whole, _whole_seconds(result))
+    ranked = sorted(rows, key=lambda row: -values[row] if np.isfinite(values[row]) else np.inf)
+    return ranked[: spec.top.n]
+
+
+def _whole_seconds(result: ReadResult) -> Floats:
+    total = result.seconds.reshape(len(result.groups), -1).sum(axis=1)
+    return np.where(total > 0, total, np.nan)
+
+
+def _series(metric: MetricStat, result: ReadResult, order: list[int], subjects: Subjects) -> list[Series]:
+    """One series per group for this metric."""
+    declared = METRICS[metric.key]
+    shape = (len(result.groups), len(result.times))
+    seconds = np.where(result.seconds > 0, result.seconds, np.nan)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        values = finalize(declared, metric.stat, result.columns, seconds)
+        whole = finalize(declared, metric.stat, result.whole, _whole_seconds(result))
+    is_sum = declared.kind == "counter" or metric.stat == "count"
+    unsure = result.partial if is_sum else np.zeros_like(result.partial)
+    partial = np.where(unsure, values, np.nan).reshape(shape)
+    values = np.where(result.blind | unsure, np.nan, values).reshape(shape)
+    counts = np.where(result.blind, 0, sample_count(declared, result.columns)).reshape(shape)
+    whole_n = sample_count(declared, result.whole)
+    folded = result.folded.reshape(shape)
+    return [
+        Series(
+            keys=subjects.named(result.groups[row]),
+            metric=metric.key,
+            stat=metric.stat,
+            unit=declared.symbol_of(metric.stat),
+            values=values[row],
+            n=counts[row],
+            partial=partial[row],
+            whole=float(whole[row]),
+            whole_n=float(whole_n[row]),
+            lower_bound=is_sum and bool(folded[row].any()),
+        )
+        for row in order
+    ]
+
+
+def _has_rest(spec: QuerySpec, request: ReadRequest) -> bool:
+    """Whether "all the others" means something: not under a filter, and not by host, which counts all twice."""
+    return request.needs_groups and not spec.filter and not {"host", "monitor", "node"} & set(spec.by)
+
+
+def _rest(
+    spec: QuerySpec, request: ReadRequest, result: ReadResult, order: list[int]
+) -> tuple[list[Series], float | None]:
+    """What the total has beyond the groups shown, for sums and rates; and its share of all bytes."""
+    counters = [metric for metric in spec.metrics if METRICS[metric.key].kind == "counter"]
+    volume = ("bytes_client", "bytes_server")
+    bases = dict.fromkeys(base for metric in counters for base in METRICS[metric.key].bases) | dict.fromkeys(volume)
+    total = read(replace(request, by=(), bases=tuple(bases)))
+    if not total.groups:
+        return [], None
+    width = len(result.times)
+    for key in bases:
+        if key not in result.columns:
+            continue
+        shown = result.columns[key].reshape(len(result.groups), width)[order].sum(axis=0)  # type: ignore[union-attr]
+        total.columns[key] = np.maximum(total.columns[key] - shown, 0)  # type: ignore[operator]
+    all_bytes = sum(float(total.whole[key][0]) for key in volume)  # type: ignore[arg-type]
+    total.whole |= {key: np.array([np.sum(total.columns[key])]) for key in bases}
+    series = [
+        replace(_series(metric, total, [0], Subjects([], [], {}))[0], keys={"other": True}) for metric in counters
+    ]
+    rest_bytes = sum(float(total.whole[key][0]) for key in volume)  # type: ignore[arg-type]
+    known = all(key in result.columns for key in volume)
+    return series, rest_bytes / all_bytes if all_bytes and known else None
+
+
+def _compared(spec: QuerySpec, subjects: Subjects, span: Span, frame: Frame) -> Frame:
+    """The same question of the same length, a day or a week earlier, beside the present one."""
+    back = COMPARE_S[spec.compare] // span.step * span.step
+    earlier = _frame(replace(spec, compare=""), subjects, Span(span.start - back, span.end - back, span.step))
+    shown = {(str(item.keys), item.metric, item.stat) for item in frame.series}
+    past = [
+        replace(item, compared=spec.compare)
+        for item in earlier.series
+        if (str(item.keys), item.metric, item.stat) in shown and len(item.values) == len(frame.times)
+    ]
+    return replace(frame, series=(*frame.series, *past))
+
+
+def _gaps(result: ReadResult, span: Span) -> tuple[Gap, ...]:
+    blind = result.blind.reshape(len(result.groups), -1).all(axis=0) if len(result.groups) else np.array([])
+    gaps: list[Gap] = []
+    for item in result.gaps:
+        low, high = max(item.start, span.start), min(item.end, span.end)
+        if high <= low:
+            continue
+        first, last = (low - span.low) // span.step, (high - 1 - span.low) // span.step
+        gaps.append(Gap(low, high, item.reason, bool(len(blind) and blind[first : last + 1].any())))
+    longest = sorted(gaps, key=lambda gap: gap.start - gap.end)[:MAX_GAPS]
+    return tuple(sorted(longest, key=lambda gap: gap.start))
+
+
+def _visibility(result: ReadResult) -> float | None:
+    if not result.groups:
+        return None
+    summed: Any = {key: np.array([np.nansum(result.whole[key])]) for key in VISIBILITY.bases}
+    value = float(finalize(VISIBILITY, "percent", summed, 1.0)[0])
+    return value if np.isfinite(value) else None

@@ -1,0 +1,147 @@
+"""What could be measured when: the seconds each node of each monitor was captured and fetched, and the gaps between.
+
+A missing row means 0 where the second is covered (fetched) and observed (the node was capturing), and nothing at all
+elsewhere. Before a node's first covered second it was no target yet: that is no gap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from django.db import connection
+from numpy.typing import NDArray
+
+from monitors.intervals import Interval, Intervals, clip, intersect, normalized, subtract
+from monitors.models import Observed, Pull
+
+STALE_S = 120
+
+
+@dataclass(frozen=True)
+class Watch:
+    """One monitor on one node: what it has, since when, and why the rest is missing."""
+
+    monitor_id: int
+    node_id: int
+    node: str
+    covered: Intervals
+    observed: Intervals | None
+    lost: Intervals
+    error: str
+    interval_s: int
+
+    @property
+    def since(self) -> int:
+        return self.covered[0][0]
+
+    @property
+    def until(self) -> int:
+        return self.covered[-1][1]
+
+    def measured(self) -> Intervals:
+        return self.covered if self.observed is None else intersect(self.covered, self.observed)
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A time in which one node is missing, and why, in plain words."""
+
+    start: int
+    end: int
+    node_id: int
+    reason: str
+
+
+def watches(monitor_ids: Sequence[int], node_ids: Sequence[int] = ()) -> list[Watch]:
+    """Pull states that have fetched anything at all."""
+    pulls = Pull.objects.filter(monitor_id__in=monitor_ids).select_related("node", "monitor")
+    if node_ids:
+        pulls = pulls.filter(node_id__in=node_ids)
+    observed = dict(Observed.objects.values_list("node_id", "observed"))
+    return [
+        Watch(
+            pull.monitor_id,
+            pull.node_id,
+            pull.node.name,
+            pull.covered,
+            observed.get(pull.node_id),
+            pull.lost,
+            pull.error,
+            pull.monitor.interval_s,
+        )
+        for pull in pulls
+        if pull.covered
+    ]
+
+
+def complete_until(found: Sequence[Watch]) -> int | None:
+    """Up to where every node that keeps up has answered; one that lags by minutes is a gap, not a brake."""
+    if not found:
+        return None
+    newest = max(watch.until for watch in found)
+    return min(watch.until for watch in found if watch.until >= newest - lateness(watch))
+
+
+def lateness(watch: Watch) -> int:
+    return max(STALE_S, 3 * watch.interval_s)
+
+
+def missing(found: Sequence[Watch], start: int, end: int) -> list[Missing]:
+    """Every stretch of [start, end) in which a node that should have been there was not."""
+    until = complete_until(found)
+    if until is None:
+        return []
+    out = [item for watch in found for item in _missing_of(watch, max(start, watch.since), min(end, until))]
+    merged: dict[tuple[int, str], list[Interval]] = {}
+    for item in out:
+        merged.setdefault((item.node_id, item.reason), []).append((item.start, item.end))
+    return sorted(
+        (Missing(low, high, node, why) for (node, why), spans in merged.items() for low, high in normalized(spans)),
+        key=lambda item: item.start,
+    )
+
+
+def _missing_of(watch: Watch, start: int, end: int) -> list[Missing]:
+    if end <= start:
+        return []
+    whole: Intervals = ((start, end),)
+    unfetched = subtract(whole, watch.covered)
+    lost = intersect(unfetched, watch.lost)
+    kinds = [
+        (subtract(unfetched, lost), f"{watch.node} has not answered for this time"),
+        (lost, f"{watch.node} no longer keeps this time"),
+    ]
+    if watch.observed is not None:
+        kinds.append((subtract(intersect(whole, watch.covered), watch.observed), f"{watch.node} was not capturing"))
+    return [Missing(low, high, watch.node_id, why) for spans, why in kinds for low, high in spans]
+
+
+def measured_share(watch: Watch, times: NDArray[np.int64], step: int) -> NDArray[np.float64]:
+    """Share of each bucket that this watch measured; NaN before its first second, where it was no target."""
+    start, end = int(times[0]), int(times[-1]) + step
+    share = np.zeros(len(times))
+    for low, high in clip(watch.measured(), start, end):
+        first, last = (low - start) // step, (high - 1 - start) // step
+        share[first : last + 1] += step
+        share[first] -= (low - start) - first * step
+        share[last] -= (last + 1) * step - (high - start)
+    share /= step
+    share[times + step <= watch.since] = np.nan
+    return share
+
+
+def state_of(monitor_ids: Sequence[int]) -> str:
+    """Changes whenever an answer about these monitors may: what is covered, lost, observed, pulled anew or rolled up."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT md5(coalesce((
+                     SELECT string_agg(concat_ws(' ', monitor_id, p.node_id, covered, lost, revisions, observed), ','
+                                       ORDER BY monitor_id, p.node_id)
+                     FROM monitors_pull p LEFT JOIN monitors_observed o ON o.node_id = p.node_id
+                     WHERE monitor_id = ANY(%(ids)s)), ''))""",
+            {"ids": list(monitor_ids)},
+        )
+        return str(cursor.fetchone()[0])
