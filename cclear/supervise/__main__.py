@@ -12,6 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from types import FrameType
 
 from cclear import __version__, data_dir
@@ -31,8 +32,7 @@ class Interrupted(Exception):
 
 
 def main() -> int:
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+    _hear(_interrupt)
     try:
         layout = Layout.from_environment()
         layout.must_be_free()
@@ -46,7 +46,14 @@ def main() -> int:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
+    # Heard once: a second one must not break off the stopping.
+    _hear(signal.SIG_IGN)
     raise Interrupted
+
+
+def _hear(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, handler)
 
 
 def _run(layout: Layout) -> int:
@@ -132,9 +139,8 @@ def _keep(process: subprocess.Popen[bytes], supervisor: Supervisor, watch: Watch
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Ask supervisor to stop all in order and wait for it; a second Ctrl-C is not needed and not heard."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+    """Ask supervisor to stop all in order and wait for it."""
+    _hear(signal.SIG_IGN)
     if process.poll() is None:
         say("Stopping lab, broker, web, workers and capture nodes, in this order")
         process.terminate()
