@@ -24,13 +24,7 @@ GTP_DATA = 0xFF
 def is_udp_tunnel(source, target):
     """Ports that are worth a closer look; everything else leaves the fast path untouched."""
     return (
-        target == VXLAN_PORT
-        or target == GENEVE_PORT
-        or target == VXLAN_GPE_PORT
-        or target == GTP_PORT
-        or target == MPLS_PORT
-        or target == TEREDO_PORT
-        or source == TEREDO_PORT
+        target in (VXLAN_PORT, GENEVE_PORT, VXLAN_GPE_PORT, GTP_PORT, MPLS_PORT, TEREDO_PORT) or source == TEREDO_PORT
     )
 
 

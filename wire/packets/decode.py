@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from wire.packets.batch import PacketBatch
-from wire.packets.fragments import HEAD_BYTES, FragmentTable, add_fragment, head_length
+from wire.packets.batch import PacketBatch, batch_of
+from wire.packets.fragments import HEAD_BYTES, FragmentTable, add_fragment, head_length, new_fragment_table
 from wire.packets.ip import extensions, ipv4, ipv6
 from wire.packets.jit import inline, kernel
 from wire.packets.layout import (
@@ -25,6 +25,8 @@ from wire.packets.layout import (
     TOO_MANY_TUNNELS,
     UDP,
     empty_packet,
+    new_error_counters,
+    new_packets,
 )
 from wire.packets.link import TYPE_IPV4, TYPE_IPV6, ethernet, link_header, resolve
 from wire.packets.transport import transport
@@ -41,6 +43,11 @@ def decode_batch(batch: PacketBatch, out: np.ndarray, counters: np.ndarray, frag
     columns = (batch.buffer, batch.offset, batch.captured, batch.wire_length, batch.time_ns)
     decode_columns(*columns, batch.link_type, out, counters, fragments)
     return batch.packets
+
+
+def warm_up() -> None:
+    """Compile, or load, everything that decodes, so that the first packets of a live source need not wait for it."""
+    decode_batch(batch_of([]), new_packets(0), new_error_counters(), new_fragment_table(1))
 
 
 @kernel
@@ -140,7 +147,7 @@ def name_conversation(fragments, slot, row):
     """The ports, once the first fragment has told them."""
     known = fragments.rows[slot]
     protocol = known["protocol"]
-    if known["head_seen"] & 1 and (protocol == TCP or protocol == UDP or protocol == SCTP):
+    if known["head_seen"] & 1 and (protocol in (TCP, UDP, SCTP)):
         head = slot * HEAD_BYTES
         row["src_port"] = np.int64(fragments.heads[head]) << 8 | np.int64(fragments.heads[head + 1])
         row["dst_port"] = np.int64(fragments.heads[head + 2]) << 8 | np.int64(fragments.heads[head + 3])

@@ -1,7 +1,7 @@
 """Fragmented datagrams (RFC 791 section 3.2, RFC 8200 section 4.5): which fragment completes one, and its first bytes.
 
-Payload is not put together: all that the analysis needs is the whole length, and the bytes in which the transport header
-lies (small fragments may cut even that). The table is bounded, set-associative, and counts what it gives up.
+Payload is not put together: all that the analysis needs is the whole length, and the bytes in which the transport
+header lies (small fragments may cut even that). The table is bounded, set-associative, and counts what it gives up.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def add_fragment(table, packet, buffer, at, end, length, protocol):
     if fresh == 0:
         table.counters[REPEATED] += 1
     row["units"] += fresh
-    keep_head(table, slot, offset, buffer, at, min(end, at + length), is_last)
+    keep_head(table, slot, offset, buffer, at, end, is_last and end - at == length)
     if row["total"] < 0 or row["protocol"] < 0 or row["units"] < (row["total"] + 7) >> 3:
         return -1 - slot
     row["used"] = 0
@@ -171,13 +171,13 @@ def mark_units(units, base, first, stop):
 
 
 @kernel
-def keep_head(table, slot, offset, buffer, at, end, is_last):
+def keep_head(table, slot, offset, buffer, at, end, is_whole_tail):
     """Copy what lies in the head of the datagram, and note which units of it are whole."""
     count = min(end - at, HEAD_BYTES - offset)
     target = slot * HEAD_BYTES + offset
     for index in range(count):
         table.heads[target + index] = buffer[at + index]
-    units = (count + 7) >> 3 if is_last else count >> 3
+    units = (count + 7) >> 3 if is_whole_tail else count >> 3
     for unit in range(offset >> 3, (offset >> 3) + units):
         table.rows[slot]["head_seen"] |= np.int64(1) << unit
 

@@ -85,7 +85,7 @@ def quoted_extensions(buffer, at, end, row):
 @inline
 def quoted_transport(buffer, at, end, row):
     protocol = row["quoted_protocol"]
-    if protocol == TCP or protocol == UDP or protocol == SCTP:
+    if protocol in (TCP, UDP, SCTP):
         if end - at >= 4:
             row["quoted_src_port"] = u16(buffer, at)
             row["quoted_dst_port"] = u16(buffer, at + 2)

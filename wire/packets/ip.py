@@ -107,16 +107,7 @@ def ipv6(buffer, at, end, stop, base, row):
 @inline
 def is_extension(protocol):
     """Header types that may stand between the IPv6 header and the transport, AH included."""
-    return (
-        protocol == HOP_BY_HOP
-        or protocol == DESTINATION_OPTIONS
-        or protocol == FRAGMENT
-        or protocol == ROUTING
-        or protocol == AH
-        or protocol == MOBILITY
-        or protocol == HIP
-        or protocol == SHIM6
-    )
+    return protocol in (HOP_BY_HOP, DESTINATION_OPTIONS, FRAGMENT, ROUTING, AH, MOBILITY, HIP, SHIM6)
 
 
 @kernel

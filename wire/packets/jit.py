@@ -1,12 +1,12 @@
 """The only two ways to compile a kernel, and where compiled kernels are kept.
 
 Numba's own cache looks at the file of the kernel alone: after an edit of a constant or of an inlined function in
-another file it goes on returning the old machine code. So every kernel is cached in a folder whose name is a hash over the
-sources its module can reach by imports of ours: an edit anywhere in there compiles anew, an edit elsewhere does not.
+another file it goes on returning the old machine code. So every kernel is cached in a folder whose name is a hash over
+the sources its module can reach by imports of ours: an edit anywhere there compiles anew, an edit elsewhere does not.
 
 Kernels run without Numba's memory management (`_nrt=False`): every array that is handed on to an inlined function or a
-tuple would otherwise be counted up and down atomically (measured: decoding costs 24 ns per packet without, 147 ns with
-it). So a kernel allocates nothing and returns no array; callers hand over the buffers it fills. np.empty, sort, copy and
+tuple would otherwise be counted up and down atomically (measured: decoding costs 24 ns per packet without, 147 with).
+So a kernel allocates nothing and returns no array; callers hand over the buffers it fills. np.empty, sort, copy and
 assignments of slices do not compile ("NRT required but not enabled"): write loops.
 """
 

@@ -54,9 +54,9 @@ def link_header(buffer, at, end, link_type):
         if end - at < 20:
             return -CUT_HEADER, at
         return u16(buffer, at), at + 20
-    if link_type == LINK_NULL or link_type == LINK_LOOP:
+    if link_type in (LINK_NULL, LINK_LOOP):
         return loopback(buffer, at, end)
-    if link_type == LINK_PPP or link_type == LINK_PPP_HDLC or link_type == LINK_CISCO_HDLC:
+    if link_type in (LINK_PPP, LINK_PPP_HDLC, LINK_CISCO_HDLC):
         return serial(buffer, at, end, link_type)
     if link_type == LINK_IPV4:
         return TYPE_IPV4, at
@@ -101,21 +101,21 @@ def resolve(buffer, at, end, found):
     """Walk from any `next` to IP. Answers (TYPE_IPV4, TYPE_IPV6, NOT_IP or a negated reason, at, first VLAN or -1)."""
     vlan = -1
     for _ in range(MAX_STEPS):
-        if found == TYPE_IPV4 or found == TYPE_IPV6 or found <= NOT_IP:
+        if found in (TYPE_IPV4, TYPE_IPV6) or found <= NOT_IP:
             return found, at, vlan
         if found == ANY_IP:
             found = ip_version(buffer, at, end)
-        elif found == FRAME or found == TYPE_BRIDGED:
+        elif found in (FRAME, TYPE_BRIDGED):
             found, at = ethernet(buffer, at, end)
-        elif found == PPP or found == TYPE_PPP:
+        elif found in (PPP, TYPE_PPP):
             found, at = ppp(buffer, at, end)
-        elif found == TYPE_VLAN or found == TYPE_QINQ or found == TYPE_QINQ_OLD or found == TYPE_QINQ_OLDER:
+        elif found in (TYPE_VLAN, TYPE_QINQ, TYPE_QINQ_OLD, TYPE_QINQ_OLDER):
             if end - at < 4:
                 return -CUT_HEADER, at, vlan
             if vlan < 0:
                 vlan = u16(buffer, at) & 0xFFF
             found, at = u16(buffer, at + 2), at + 4
-        elif found == TYPE_MPLS or found == TYPE_MPLS_MULTICAST:
+        elif found in (TYPE_MPLS, TYPE_MPLS_MULTICAST):
             found, at = mpls(buffer, at, end)
         elif found == TYPE_PPPOE:
             found, at = pppoe(buffer, at, end)

@@ -207,7 +207,7 @@ def walk_blocks(buffer, start, stop, is_big, interfaces, offset, captured, wire_
             return count, at, link_type, BROKEN_BLOCK
         if kind == INTERFACE:
             return count, at, link_type, OTHER_BLOCK
-        if kind == PACKET_BLOCK or kind == SIMPLE_PACKET or kind == OLD_PACKET:
+        if kind in (PACKET_BLOCK, SIMPLE_PACKET, OLD_PACKET):
             found, fault = packet_block(
                 buffer, at, length, kind, is_big, interfaces, count, offset, captured, wire_length, time_ns
             )
@@ -218,7 +218,7 @@ def walk_blocks(buffer, start, stop, is_big, interfaces, offset, captured, wire_
             link_type = found
             interfaces.state[LAST_TIME_NS] = time_ns[count]
             count += 1
-        elif kind == CUSTOM_BLOCK or kind == CUSTOM_BLOCK_NOT_COPIED or kind == JOURNAL_BLOCK:
+        elif kind in (CUSTOM_BLOCK, CUSTOM_BLOCK_NOT_COPIED, JOURNAL_BLOCK):
             interfaces.state[OTHER_RECORDS] += 1
         at += length
     return count, at, link_type, FULL

@@ -142,9 +142,9 @@ def other(buffer, at, end, stop, base, protocol, row):
         return etherip(buffer, at, end)
     if protocol == MPLS_IN_IP:
         return TYPE_MPLS, at
-    if protocol == ICMP or protocol == ICMPV6:
+    if protocol in (ICMP, ICMPV6):
         return icmp(buffer, at, end, stop, base, protocol, row), at
-    if (protocol == SCTP or protocol == UDP_LITE or protocol == DCCP) and end - at >= 4:
+    if (protocol in (SCTP, UDP_LITE, DCCP)) and end - at >= 4:
         row["src_port"] = u16(buffer, at)
         row["dst_port"] = u16(buffer, at + 2)
     return NOT_IP, at

@@ -1,7 +1,7 @@
-"""Tunnel headers, put on: VXLAN (RFC 7348) for mirror traffic, GENEVE (RFC 8926) from broker to node, heads for storing.
+"""Tunnel headers, put on: VXLAN (RFC 7348) for mirrors, GENEVE (RFC 8926) from broker to node, heads for storing.
 
-The counterpart that takes headers off is decapsulate.py. A broker hands its receive time to a node in a GENEVE option of
-the experimental class, so that the time spent in the broker and between the two measures nothing.
+The counterpart that takes headers off is decapsulate.py. A broker hands its receive time to a node in a GENEVE option
+of the experimental class: the time spent in the broker and between the two measures nothing.
 """
 
 from __future__ import annotations
@@ -102,11 +102,8 @@ def peer_time(buffer, at, length):
     option, end = at + 8, at + min(8 + ((u8(buffer, at) & 0x3F) << 2), length)
     while end - option >= 4:
         size = 4 + ((u8(buffer, option + 3) & 0x1F) << 2)
-        if (
-            u32(buffer, option) >> 8 == (OPTION_CLASS_OURS << 8 | OPTION_RECEIVE_TIME)
-            and size == 12
-            and end - option >= 12
-        ):
+        is_ours = u32(buffer, option) >> 8 == OPTION_CLASS_OURS << 8 | OPTION_RECEIVE_TIME
+        if is_ours and size == 12 and end - option >= 12:
             return i64(buffer, option + 4)
         option += size
     return np.int64(0)
@@ -115,8 +112,8 @@ def peer_time(buffer, at, length):
 def synthesize_heads(batch: UdpBatch, local: str, port: int) -> PacketBatch:
     """Datagrams as Ethernet frames, for storing: the head is written into the room before each, nothing is copied.
 
-    The target port is the tunnel's usual one wherever the socket listens, so that any reader of the file finds the tunnel;
-    `port` stands for datagrams of no known tunnel. The UDP checksum is zero.
+    The target port is the tunnel's usual one wherever the socket listens, so that any reader finds the tunnel; `port`
+    stands for datagrams of no known tunnel. The UDP checksum is zero.
     """
     count = batch.packets
     offset, captured = np.empty(count, np.int64), np.empty(count, np.int32)

@@ -1,7 +1,7 @@
 """UDP sockets that receive and send many datagrams per system call: recvmmsg(2), sendmmsg(2).
 
-Receive times are the kernel's (SO_TIMESTAMPNS, socket(7)), so a busy reader measures no delay of its own; datagrams that
-the kernel dropped for want of room are counted (SO_RXQ_OVFL). No Python object is made per packet. Linux only.
+Receive times are the kernel's (SO_TIMESTAMPNS, socket(7)), so a busy reader measures no delay of its own; datagrams
+that the kernel dropped for want of room are counted (SO_RXQ_OVFL). No Python object is made per packet. Linux only.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class UdpBatch(NamedTuple):
 
 
 class UdpReceiver:
-    """A bound socket. Counters: `received`, `truncated` (longer than a slot), `dropped` (by the kernel, buffer full)."""
+    """A bound socket. Counters: `received`, `truncated` (longer than a slot), `dropped` (by the kernel, full)."""
 
     def __init__(self, host: str, port: int, batch: int = 256, reuse_port: bool = False) -> None:
         family, _, _, _, address = socket.getaddrinfo(
