@@ -26,7 +26,11 @@ CONVERSATION = np.dtype([*_KEYS, ("is_other", "u1")], align=True)  # is_other: t
 
 # Bases that nearly every row has; all others are cells.
 DENSE: tuple[str, ...] = (
-    *(f"{base}_{side}" for base in ("packets", "bytes", "payload_bytes", "data_packets") for side in ("client", "server")),
+    *(
+        f"{base}_{side}"
+        for base in ("packets", "bytes", "payload_bytes", "data_packets")
+        for side in ("client", "server")
+    ),
     *(f"max_packet_bytes_{side}" for side in ("client", "server")),
     "flow_seconds",
     "active_seconds",
@@ -63,6 +67,8 @@ OUTCOMES: tuple[str, ...] = (
     "unanswered",
     "half_open",
     "client_aborted",
+    "evicted",  # the flow table was full
+    "",  # not TCP
 )
 
 SESSION = np.dtype(
@@ -76,7 +82,11 @@ SESSION = np.dtype(
         ("history", "S32"),
         *((base.key, "i8") for base in COUNTERS),
         # nanoseconds, -1 absent
-        *((f"{base.key}_{part}", "i8") for base in HISTOGRAMS for part in ("count", "sum", "min", "max", "p50", "p95", "p99")),
+        *(
+            (f"{base.key}_{part}", "i8")
+            for base in HISTOGRAMS
+            for part in ("count", "sum", "min", "max", "p50", "p95", "p99")
+        ),
     ],
     align=True,
 )

@@ -1,0 +1,122 @@
+"""Arenas: the rows and events of the open seconds. A packet adds to a row in place; what is rare becomes an event.
+
+Two seconds are open at a time, by parity; a third arena takes rows of any other second (late packets, decisions in the
+past). Rows are zeroed when they are taken. SHAPES of the arrays: (arena, row) and (arena, row, column).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from cstor.buckets.columns import COLUMNS
+from cstor.buckets.second import CONVERSATION
+from cstor.flows.registers import ARENAS, CLOCK, FILL, LATE, LIVE, MAX_ROWS, OTHER, ROW, ROWS, ROWS_FOLDED, SERIAL, SLOT
+from wire.packets.jit import inline, kernel
+
+EVENT = np.dtype([("row", "i4"), ("code", "i2"), ("bin", "i2"), ("value", "i8")], align=True)
+
+
+class Arena(NamedTuple):
+    """Rows and events of the open seconds."""
+
+    dense: np.ndarray  # i8[ARENAS, rows, COLUMNS]
+    keys: np.ndarray  # CONVERSATION[ARENAS, rows]
+    second: np.ndarray  # i8[ARENAS, rows]
+    events: np.ndarray  # EVENT[ARENAS, events]
+
+
+def new_arena(rows: int, events: int) -> Arena:
+    """Room for so many rows and events in each of the three."""
+    return Arena(
+        np.zeros((ARENAS, rows, COLUMNS), np.int64),
+        np.zeros((ARENAS, rows), CONVERSATION),
+        np.zeros((ARENAS, rows), np.int64),
+        np.zeros((ARENAS, events), EVENT),
+    )
+
+
+def grown(arena: Arena, rows: int, events: int) -> Arena:
+    """The same arena with at least so much room; the contents move along."""
+    more = new_arena(rows, 0) if rows > arena.second.shape[1] else arena
+    if more is not arena:
+        for old, new in zip(arena[:3], more[:3], strict=True):
+            new[:, : old.shape[1]] = old
+    more = more._replace(events=arena.events)
+    if events > arena.events.shape[1]:
+        more = more._replace(events=np.zeros((ARENAS, events), EVENT))
+        more.events[:, : arena.events.shape[1]] = arena.events
+    return more
+
+
+@inline
+def slot_of(registers, second):
+    """The arena that takes rows of a second."""
+    if second == registers[CLOCK] or second == registers[CLOCK] - 1:
+        return second & 1
+    return LATE
+
+
+@inline
+def bucket_of(registers, second):
+    """The second in which something that happened then is counted: live, closed seconds stay closed."""
+    if registers[LIVE] == 1 and second < registers[CLOCK] - 1:
+        return registers[CLOCK] - 1
+    return second
+
+
+@kernel
+def take_row(arena, registers, conversation, slot, second):
+    """A new row for a conversation, or the arena's `other` row beyond the limit."""
+    row = registers[ROWS + slot]
+    is_other = slot != LATE and row >= registers[MAX_ROWS]
+    if is_other:
+        registers[ROWS_FOLDED] += 1
+        if registers[OTHER + slot] >= 0:
+            return registers[OTHER + slot]
+        registers[OTHER + slot] = row
+    registers[ROWS + slot] = row + 1
+    arena.second[slot, row] = second
+    for column in range(COLUMNS):
+        arena.dense[slot, row, column] = 0
+    key = arena.keys[slot, row]
+    shown = 0 if is_other else 1
+    key["client_hi"] = conversation["client_hi"] * shown
+    key["client_lo"] = conversation["client_lo"] * shown
+    key["server_hi"] = conversation["server_hi"] * shown
+    key["server_lo"] = conversation["server_lo"] * shown
+    key["server_port"] = conversation["server_port"] * shown
+    key["protocol"] = conversation["protocol"] * shown
+    key["vni"] = conversation["vni"] if shown else -1
+    key["vlan"] = conversation["vlan"] if shown else -1
+    key["is_copy"] = conversation["is_copy"] * shown
+    key["is_other"] = 1 - shown
+    return row
+
+
+@kernel
+def attach(arena, registers, conversation, second):
+    """Point the cursor to the conversation's row of a second, taking a new one where it has none. Returns the arena."""
+    slot = slot_of(registers, second)
+    stale = conversation["row_serial"][slot] != registers[SERIAL + slot]
+    if stale or (slot == LATE and conversation["late_second"] != second):
+        conversation["row"][slot] = take_row(arena, registers, conversation, slot, second)
+        conversation["row_serial"][slot] = registers[SERIAL + slot]
+        if slot == LATE:
+            conversation["late_second"] = second
+    registers[SLOT] = slot
+    registers[ROW] = conversation["row"][slot]
+    return slot
+
+
+@inline
+def push(events, registers, code, bin, value):
+    """Add an event to the row under the cursor; the caller of the kernel made sure that there is room."""
+    slot = registers[SLOT]
+    event = events[slot, registers[FILL + slot]]
+    event["row"] = registers[ROW]
+    event["code"] = code
+    event["bin"] = bin
+    event["value"] = value
+    registers[FILL + slot] += 1

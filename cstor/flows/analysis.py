@@ -1,0 +1,186 @@
+"""Analysis: packets in, closed seconds and ended sessions out. The Python side of the kernels: clock, room, closing.
+
+One Analysis is one shard: it needs no lock as long as one thread feeds it. Files are analysed on the time of their packets;
+live, `advance` moves the clock when no packet does.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+import numpy as np
+
+from cstor.buckets.close import close_second
+from cstor.buckets.second import SESSION, ClosedSecond, SessionBatch
+from cstor.flows.analyze import analyze_batch
+from cstor.flows.analyzers.connections import ENDED, FAILED, OPEN
+from cstor.flows.clock import NS
+from cstor.flows.registers import (
+    ARENAS,
+    CLOCK,
+    FILL,
+    FLOW_HIGH,
+    FLOWS,
+    LATE,
+    NEVER,
+    OTHER,
+    ROWS,
+    SERIAL,
+    SESSIONS,
+    STATISTICS,
+    WANTED,
+)
+from cstor.flows.state import new_state, with_room
+from cstor.flows.timers import end_all, evict, expire
+
+CHUNK = 4096  # packets or timers per kernel call
+LATE_ROWS = 65_536  # rows of late packets that are held back before they are handed out
+
+
+@dataclass(frozen=True)
+class AnalysisConfig:
+    """`live`: closed seconds stay closed. Beyond `max_flows` the oldest unestablished flows are evicted; beyond `max_rows`
+    conversations in a second the rest folds into one `other` row."""
+
+    live: bool = False
+    max_flows: int = 1_000_000
+    max_rows: int = 200_000
+
+    def validate(self) -> None:
+        if self.max_flows < 2 * CHUNK:
+            raise ValueError(f"max_flows is {self.max_flows}, but must be at least {2 * CHUNK}")
+        if self.max_rows < 1:
+            raise ValueError(f"max_rows is {self.max_rows}, but must be at least 1")
+
+
+class Analysis:
+    """Flow table, analyzers and open seconds of one stream of packets."""
+
+    def __init__(self, config: AnalysisConfig | None = None) -> None:
+        self._config = config or AnalysisConfig()
+        self._config.validate()
+        self._state = new_state(secrets.randbits(32), self._config.max_rows, self._config.live)
+        self._closed: list[ClosedSecond] = []
+
+    @property
+    def clock(self) -> int | None:
+        """The newest second that was reached, None before the first packet."""
+        clock = int(self._registers[CLOCK])
+        return None if clock == NEVER else clock
+
+    @property
+    def _registers(self) -> np.ndarray:
+        return self._state.out.registers
+
+    def feed(self, packets: np.ndarray) -> None:
+        """Analyse PACKET records in their order."""
+        for start in range(0, len(packets), CHUNK):
+            self._feed(packets[start : start + CHUNK])
+
+    def advance(self, now_ns: int) -> None:
+        """Live: the clock has reached this time, with or without packets."""
+        if self.clock is not None and now_ns // NS > self.clock:
+            self._move_clock(now_ns // NS)
+
+    def finish(self) -> None:
+        """The end of a file: timers stop, all flows become sessions, all seconds are closed."""
+        numbers = np.flatnonzero(self._state.flows["used"][: self._registers[FLOW_HIGH]])
+        for start in range(0, len(numbers), CHUNK):
+            self._make_room(CHUNK)
+            end_all(self._state, numbers[start : start + CHUNK])
+        for slot in range(ARENAS):
+            self._close(slot)
+
+    def take_seconds(self) -> list[ClosedSecond]:
+        """Seconds that were closed since the last call; one may come again for late packets."""
+        closed, self._closed = self._closed, []
+        return closed
+
+    def take_sessions(self) -> SessionBatch | None:
+        """Sessions that ended since the last call."""
+        waiting = int(self._registers[SESSIONS])
+        if waiting == 0:
+            return None
+        self._registers[SESSIONS] = 0
+        return SessionBatch(self._state.sessions[:waiting].view(SESSION).copy())
+
+    def counters(self) -> dict[str, int]:
+        """Statistics of this analysis, by name."""
+        counters = {name: int(self._registers[register]) for name, register in STATISTICS.items()}
+        counters["flow_rows"] = len(self._state.flows)
+        counters["flow_rows_used"] = int(self._registers[FLOWS])
+        return counters
+
+    def _feed(self, packets: np.ndarray) -> None:
+        self._evict(len(packets))
+        at = 0
+        while at < len(packets):
+            self._make_room(len(packets) - at)
+            at = analyze_batch(self._state, packets, at)
+            if at < len(packets):
+                self._move_clock(int(self._registers[WANTED]))
+        if self._registers[ROWS + LATE] > LATE_ROWS:
+            self._close(LATE)
+
+    def _make_room(self, packets: int) -> None:
+        self._state = with_room(self._state, packets)
+
+    def _move_clock(self, second: int) -> None:
+        """Run the timers up to a second, close what lies two seconds before it, and go there (or back to it)."""
+        clock = self.clock
+        if clock is not None and second > clock:
+            self._expire(second * NS)
+        for slot in range(LATE):
+            if clock is None or second < clock or clock - ((clock - slot) & 1) < second - 1:
+                self._close(slot)
+        self._close(LATE)
+        self._registers[CLOCK] = second
+
+    def _expire(self, now_ns: int) -> None:
+        numbers = np.flatnonzero(self._state.deadlines[: self._registers[FLOW_HIGH]] <= now_ns)
+        for start in range(0, len(numbers), CHUNK):
+            self._make_room(CHUNK)
+            expire(self._state, numbers[start : start + CHUNK], now_ns)
+
+    def _evict(self, packets: int) -> None:
+        """Keep room for as many new flows as there are packets: dormant rows go first, then what was never established,
+        then the longest silent."""
+        excess = int(self._registers[FLOWS]) + packets - self._config.max_flows
+        if excess <= 0:
+            return
+        flows = self._state.flows[: self._registers[FLOW_HIGH]]
+        numbers = np.flatnonzero(flows["used"])
+        phase = flows["phase"][numbers]
+        rank = np.where(phase == OPEN, 2, 1)
+        rank[(flows["is_dormant"][numbers] == 1) | (phase == ENDED) | (phase == FAILED)] = 0
+        order = np.lexsort((flows["last_ns"][numbers], rank))
+        chosen = numbers[order[: max(excess, self._config.max_flows // 16)]]
+        for start in range(0, len(chosen), CHUNK):
+            self._make_room(CHUNK)
+            evict(self._state, chosen[start : start + CHUNK])
+
+    def _close(self, slot: int) -> None:
+        """Hand out the rows of an arena, one ClosedSecond per second that it holds, and empty it."""
+        registers, arena = self._registers, self._state.arena
+        rows, fill = int(registers[ROWS + slot]), int(registers[FILL + slot])
+        if rows == 0:
+            return
+        registers[ROWS + slot] = registers[FILL + slot] = 0
+        registers[OTHER + slot] = -1
+        registers[SERIAL + slot] = registers[SERIAL : SERIAL + ARENAS].max() + 1
+        seconds = arena.second[slot, :rows]
+        keys, dense, events = arena.keys[slot, :rows], arena.dense[slot, :rows], arena.events[slot, :fill]
+        if slot != LATE or (seconds == seconds[0]).all():
+            self._hand_out(int(seconds[0]), keys.copy(), dense.copy(), events)
+            return
+        for second in np.unique(seconds):
+            chosen = seconds == second
+            there = events[chosen[events["row"]]].copy()
+            there["row"] = (np.cumsum(chosen) - 1)[there["row"]]
+            self._hand_out(int(second), keys[chosen], dense[chosen], there)
+
+    def _hand_out(self, second: int, keys: np.ndarray, dense: np.ndarray, events: np.ndarray) -> None:
+        closed = close_second(second, keys, dense, events)
+        if closed is not None:
+            self._closed.append(closed)

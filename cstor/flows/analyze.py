@@ -1,0 +1,182 @@
+"""analyze_batch: for each packet find its flow and its row, then call each analyzer, in a fixed and visible order.
+
+Every measurement is one file in analyzers/. Those that need the TCP state as it was before the packet come first; the loss
+analyzer moves it on with `move_on`.
+"""
+
+from __future__ import annotations
+
+from cstor.buckets.arena import attach, slot_of
+from cstor.buckets.columns import COLUMN_ACTIVE, COLUMN_FLOWS
+from cstor.flows.analyzers.burst import add_burst
+from cstor.flows.analyzers.connections import OPEN, follow_connection
+from cstor.flows.analyzers.history import D, letters_of, write_history
+from cstor.flows.analyzers.loss import classify, move_on, report_loss
+from cstor.flows.analyzers.rtt import time_acks
+from cstor.flows.analyzers.turns import follow_turns
+from cstor.flows.analyzers.unreachable import follow_quotation
+from cstor.flows.analyzers.visibility import watch_holes, watch_unseen
+from cstor.flows.analyzers.volume import add_fragment, add_volume
+from cstor.flows.analyzers.window import watch_window
+from cstor.flows.clock import NS, clock_must_move
+from cstor.flows.copies import review_copy
+from cstor.flows.hashing import flow_hash
+from cstor.flows.lifecycle import open_flow, restart, revive
+from cstor.flows.registers import BEHIND, CLOCK, LATE, NOT_IP, PACKETS, ROW, SEED, SERIAL, SLOT, WANTED
+from cstor.flows.roles import correct_roles
+from cstor.flows.seq import UNKNOWN
+from cstor.flows.table import find_flow
+from wire.packets.jit import inline, kernel
+from wire.packets.layout import ACK, SYN, TCP
+
+
+@kernel
+def analyze_batch(state, packets, start):
+    """Analyse packets from `start` on; returns where it stopped, for the clock to be moved, or their number."""
+    registers = state.out.registers
+    for at in range(start, len(packets)):
+        packet = packets[at]
+        if packet["version"] == 0:
+            registers[NOT_IP] += 1
+            continue
+        second = packet["time_ns"] // NS
+        if second == registers[CLOCK]:
+            registers[BEHIND] = 0
+        elif clock_must_move(registers, packets, at, len(packets), second):
+            registers[WANTED] = second
+            return at
+        registers[PACKETS] += 1
+        tag = packet_hash(registers[SEED], packet)
+        number = find_packet(state, packet, tag)
+        if number < 0:
+            number = open_flow(state, packet, tag)
+        analyze_packet(state, packet, number, second)
+    return len(packets)
+
+
+@inline
+def packet_hash(seed, packet):
+    """The hash of a packet's flow."""
+    return flow_hash(
+        seed,
+        packet["src_hi"],
+        packet["src_lo"],
+        packet["dst_hi"],
+        packet["dst_lo"],
+        packet["src_port"],
+        packet["dst_port"],
+        packet["protocol"],
+    )
+
+
+@inline
+def find_packet(state, packet, tag):
+    """The flow of a packet, -1 where it has none yet."""
+    return find_flow(
+        state.index,
+        state.flows,
+        tag,
+        packet["src_hi"],
+        packet["src_lo"],
+        packet["dst_hi"],
+        packet["dst_lo"],
+        packet["src_port"],
+        packet["dst_port"],
+        packet["protocol"],
+        packet["vni"],
+    )
+
+
+@inline
+def side_of(flow, packet):
+    """0 if the packet comes from the flow's end a."""
+    is_a = (
+        flow["a_lo"] == packet["src_lo"] and flow["a_port"] == packet["src_port"] and flow["a_hi"] == packet["src_hi"]
+    )
+    return 0 if is_a else 1
+
+
+@inline
+def analyze_packet(state, packet, number, second):
+    """One packet of a flow."""
+    flow = state.flows[number]
+    side = side_of(flow, packet)
+    own = state.sides[2 * number + side]
+    peer = state.sides[2 * number + 1 - side]
+    is_tcp = packet["protocol"] == TCP and packet["complete"] == 1
+    if is_tcp and packet["flags"] & (SYN | ACK) == SYN and own["isn"] != UNKNOWN and own["isn"] != packet["seq"]:
+        restart(state, number, packet, side)
+    elif flow["is_dormant"] == 1:
+        revive(state, number, packet)
+    role = side ^ flow["client_side"]
+    registers = state.out.registers
+    find_row(state, registers, flow, number, second, packet["time_ns"])
+    if is_tcp and packet["flags"] & SYN and flow["role_guessed"] == 1:
+        role = correct_roles(state, flow, packet, role)
+    row = state.arena.dense[registers[SLOT], registers[ROW]]
+    if packet["time_ns"] > flow["last_ns"]:
+        flow["last_ns"] = packet["time_ns"]
+    elif packet["time_ns"] < flow["start_ns"]:
+        flow["start_ns"] = packet["time_ns"]
+    add_volume(row, own, packet, role)
+    add_burst(row, flow, packet)
+    add_fragment(state.out, flow, packet, role)
+    if is_tcp:
+        analyze_tcp(state, packet, number, flow, own, peer, row, side, role)
+    else:
+        if packet["payload_length"] > 0:
+            write_history(flow, D, side)
+        if packet["quoted_protocol"] != 0:
+            follow_quotation(state, packet)
+
+
+@inline
+def analyze_tcp(state, packet, number, flow, own, peer, row, side, role):
+    """The TCP analyzers in their order."""
+    out = state.out
+    flags = classify(flow, own, peer, packet)
+    watch_holes(own, packet, flags)
+    watch_unseen(out, flow, peer, packet, role)
+    gap = move_on(flow, own, peer, packet, flags)
+    if flags != 0:
+        report_loss(out, flow, packet, flags, gap, role)
+    time_acks(out, flow, own, peer, packet, flags, role)
+    follow_connection(state, number, flow, own, peer, packet, side, role)
+    follow_turns(out, flow, peer, packet, flags, role)
+    watch_window(out, flow, own, packet, row, role)
+    write_history(flow, letters_of(packet, flags), side)
+
+
+@inline
+def find_row(state, registers, flow, number, second, now):
+    """Point the cursor to the flow's row of this second."""
+    slot = slot_of(registers, second)
+    if slot != LATE and flow["row_serial"][slot] == registers[SERIAL + slot]:
+        registers[SLOT] = slot
+        registers[ROW] = flow["row"][slot]
+    else:
+        enter_second(state, number, second, now)
+
+
+@kernel
+def enter_second(state, number, second, now):
+    """The first packet of a flow in a second."""
+    flow = state.flows[number]
+    if flow["is_shared"] == 1:
+        review_copy(state, number, now)
+    registers = state.out.registers
+    conversation = state.conversations[flow["conversation"]]
+    slot = attach(state.arena, registers, conversation, second)
+    if slot == LATE:
+        if flow["late_second"] == second:
+            return
+        flow["late_second"] = second
+    else:
+        flow["row"][slot] = registers[ROW]
+        flow["row_serial"][slot] = registers[SERIAL + slot]
+    row = state.arena.dense[slot, registers[ROW]]
+    row[COLUMN_FLOWS] += 1
+    row[COLUMN_ACTIVE] = conversation["open"]
+    flow["flow_seconds"] += 1
+    if flow["phase"] == OPEN:
+        flow["active_seconds"] += 1

@@ -1,0 +1,172 @@
+"""What a connection keeps besides its state: sparse counters and timings, in chains of 64-byte blocks from two pools.
+
+Most connections have two or three of the sixty rare counters, and a handful of samples per timing: a dense row would be
+six times as large. `count` and `sample` are the two ways in which analyzers report; each feeds bucket and connection.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from cstor.buckets.arena import push
+from cstor.buckets.columns import MANY, ONCE, SIDED_FACTS, TIMING, TIMING_ERRORS
+from cstor.flows.registers import BIN_FREE, BIN_HIGH, CELL_FREE, CELL_HIGH, POOL_FULL, TIMING_ERRORS_SEEN
+from cstor.metrics.histogram import FIRST_BIN_NS, LAST_BIN, LOG_GROWTH
+from wire.packets.jit import kernel
+
+CELLS_PER_BLOCK = 5
+BINS_PER_BLOCK = 5
+MAX_BIN_BLOCKS = 12  # per timing and connection; what exceeds them joins the nearest bin
+
+CELL_BLOCK = np.dtype([("next", "i4"), ("used", "i4"), ("fact", "i2", (5,)), ("value", "i8", (5,))], align=True)
+BIN_BLOCK = np.dtype(
+    [
+        ("next", "i4"),
+        ("used", "i4"),
+        ("sum", "i8"),  # sum, min, max: of all samples, in the first block only
+        ("min", "i8"),
+        ("max", "i8"),
+        ("n", "i4", (5,)),
+        ("bin", "i2", (5,)),
+    ],
+    align=True,
+)
+
+
+@kernel
+def bin_of(duration_ns):
+    """The histogram bin of a duration; the same as cstor.metrics.histogram.bin_of."""
+    if duration_ns <= FIRST_BIN_NS:
+        return 0
+    return min(int(math.ceil(math.log(duration_ns / FIRST_BIN_NS) / LOG_GROWTH)), LAST_BIN)
+
+
+@kernel
+def new_block(pool, registers, high, free):
+    """An empty block out of a pool (`high` and `free` are its registers); -1 where it is full, counted."""
+    number = registers[free]
+    if number >= 0:
+        registers[free] = pool[number]["next"]
+    elif registers[high] < len(pool):
+        number = registers[high]
+        registers[high] += 1
+    else:
+        registers[POOL_FULL] += 1
+        return -1
+    pool[number]["next"] = -1
+    pool[number]["used"] = 0
+    return number
+
+
+@kernel
+def free_chain(pool, registers, free, head):
+    """Give a chain back to its pool."""
+    while head >= 0:
+        after = pool[head]["next"]
+        pool[head]["next"] = registers[free]
+        registers[free] = head
+        head = after
+
+
+@kernel
+def count(out, flow, fact, value):
+    """Add to a counter of the bucket under the cursor and of the connection."""
+    push(out.events, out.registers, fact, 0, value)
+    head = flow["cells"]
+    while head >= 0:
+        block = out.cells[head]
+        for entry in range(block["used"]):
+            if block["fact"][entry] == fact:
+                block["value"][entry] += value
+                return
+        head = block["next"]
+    head = flow["cells"]
+    if head < 0 or out.cells[head]["used"] == CELLS_PER_BLOCK:
+        head = new_block(out.cells, out.registers, CELL_HIGH, CELL_FREE)
+        if head < 0:
+            return
+        out.cells[head]["next"] = flow["cells"]
+        flow["cells"] = head
+    block = out.cells[head]
+    block["fact"][block["used"]] = fact
+    block["value"][block["used"]] = value
+    block["used"] += 1
+
+
+@kernel
+def sample(out, flow, timing, duration_ns):
+    """Report a duration; a negative one (time stamps not in order) is dropped and counted."""
+    if duration_ns < 0:
+        out.registers[TIMING_ERRORS_SEEN] += 1
+        count(out, flow, TIMING_ERRORS, 1)
+        return
+    bin = bin_of(duration_ns)
+    push(out.events, out.registers, TIMING + timing, bin, duration_ns)
+    if timing < ONCE:
+        flow["once"][timing] = duration_ns
+    elif timing < ONCE + MANY:
+        keep(out, flow, timing - ONCE, bin, duration_ns)
+
+
+@kernel
+def keep(out, flow, timing, bin, duration_ns):
+    """Add a sample to the connection's own histogram."""
+    first = flow["timings"][timing]
+    if first < 0:
+        first = new_block(out.bins, out.registers, BIN_HIGH, BIN_FREE)
+        if first < 0:
+            return
+        flow["timings"][timing] = first
+        out.bins[first]["sum"] = 0
+        out.bins[first]["min"] = duration_ns
+        out.bins[first]["max"] = duration_ns
+    head = out.bins[first]
+    head["sum"] += duration_ns
+    head["min"] = min(head["min"], duration_ns)
+    head["max"] = max(head["max"], duration_ns)
+    keep_bin(out, first, bin)
+
+
+@kernel
+def keep_bin(out, first, bin):
+    """Count a bin in a chain; beyond the last block it joins the nearest bin that is there."""
+    number, blocks, nearest, nearest_entry = first, 0, first, 0
+    distance = LAST_BIN + 1
+    while True:
+        block = out.bins[number]
+        blocks += 1
+        for entry in range(block["used"]):
+            off = abs(block["bin"][entry] - bin)
+            if off == 0:
+                block["n"][entry] += 1
+                return
+            if off < distance:
+                distance, nearest, nearest_entry = off, number, entry
+        if block["next"] < 0:
+            break
+        number = block["next"]
+    if block["used"] == BINS_PER_BLOCK:
+        after = new_block(out.bins, out.registers, BIN_HIGH, BIN_FREE) if blocks < MAX_BIN_BLOCKS else -1
+        if after < 0:
+            out.bins[nearest]["n"][nearest_entry] += 1
+            return
+        block["next"] = after
+        block = out.bins[after]
+    block["bin"][block["used"]] = bin
+    block["n"][block["used"]] = 1
+    block["used"] += 1
+
+
+@kernel
+def turn_cells(out, flow):
+    """Exchange client and server in what was counted so far: a later SYN showed the roles to be the other way round."""
+    head = flow["cells"]
+    while head >= 0:
+        block = out.cells[head]
+        for entry in range(block["used"]):
+            if block["fact"][entry] < SIDED_FACTS:
+                block["fact"][entry] ^= 1
+        head = block["next"]
+    flow["timings"][0], flow["timings"][1] = flow["timings"][1], flow["timings"][0]

@@ -1,0 +1,97 @@
+"""Timers: verdicts that silence brings, sessions that are over, rows that can go. They run on the analysis' clock.
+
+Each flow has one deadline, the earliest time at which a timer may have to look; packets do not move it. When it is reached
+the true time is worked out from the state, and either something is decided or the deadline is moved.
+"""
+
+from __future__ import annotations
+
+from cstor.buckets.columns import TIMED_OUT
+from cstor.buckets.second import OUTCOMES
+from cstor.flows.analyzers.connections import (
+    ACTIVE,
+    FAILED,
+    HALF_OPEN_NS,
+    LINGER_NS,
+    NOT_TCP,
+    OPEN,
+    SILENT_NS,
+    SYN_ACKED,
+    SYN_SENT,
+    UNANSWERED_NS,
+    end_connection,
+)
+from cstor.flows.lifecycle import IDLE_NS, decide, hand_over, point_to, remove
+from cstor.flows.registers import EVICTED
+from wire.packets.jit import kernel
+
+IS_TIMED_OUT = OUTCOMES.index("timed_out")
+IS_EVICTED = OUTCOMES.index("evicted")
+DORMANT_NS = 3_600_000_000_000
+
+
+@kernel
+def due_ns(flow):
+    """When the next decision about a flow is due if no packet comes."""
+    if flow["is_dormant"] == 1:
+        return flow["last_ns"] + (IDLE_NS if flow["phase"] == FAILED else DORMANT_NS)
+    if flow["phase"] == SYN_SENT:
+        return flow["last_syn_ns"] + max(UNANSWERED_NS, flow["syn_gap_ns"] * 5 // 2)
+    if flow["phase"] == SYN_ACKED:
+        return flow["last_syn_ack_ns"] + HALF_OPEN_NS
+    if flow["phase"] == OPEN:
+        return flow["last_ns"] + SILENT_NS
+    if flow["phase"] == NOT_TCP:
+        return flow["last_ns"] + IDLE_NS
+    return flow["last_ns"] + LINGER_NS
+
+
+@kernel
+def expire(state, numbers, now):
+    """Look at flows whose deadline is reached; there is room for what they report."""
+    for at in range(len(numbers)):
+        number = numbers[at]
+        flow = state.flows[number]
+        due = due_ns(flow)
+        if due > now:
+            state.deadlines[number] = due
+        elif flow["is_dormant"] == 1:
+            remove(state, number)
+        elif flow["phase"] == SYN_SENT or flow["phase"] == SYN_ACKED:
+            point_to(state, flow, due)
+            decide(state, number, due)
+        else:
+            if flow["phase"] == OPEN:
+                point_to(state, flow, due)
+                end_connection(state, number, flow, due, TIMED_OUT, IS_TIMED_OUT)
+            hand_over(state, number, ACTIVE)
+            if flow["phase"] == NOT_TCP:
+                remove(state, number)
+            else:
+                state.deadlines[number] = due_ns(flow)
+
+
+@kernel
+def evict(state, numbers):
+    """Make room: hand over what these flows have and remove them."""
+    for at in range(len(numbers)):
+        number = numbers[at]
+        flow = state.flows[number]
+        if flow["is_dormant"] == 0:
+            point_to(state, flow, flow["last_ns"])
+            hand_over(state, number, IS_EVICTED)
+            state.out.registers[EVICTED] += 1
+        remove(state, number)
+
+
+@kernel
+def end_all(state, numbers):
+    """The end of a file: timers stop, what is undecided stays active."""
+    for at in range(len(numbers)):
+        number = numbers[at]
+        flow = state.flows[number]
+        if flow["is_dormant"] == 0:
+            if flow["phase"] == OPEN:
+                point_to(state, flow, flow["last_ns"])
+            hand_over(state, number, ACTIVE)
+        remove(state, number)
