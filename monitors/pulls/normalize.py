@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 from ipaddress import ip_address, ip_network
 from itertools import repeat
 from typing import Any
@@ -87,7 +88,7 @@ def _number(answer: dict[str, Any], name: str, kinds: Any = (int, float)) -> Any
 
 def _intervals(pairs: Any) -> Intervals:
     try:
-        return normalized((-(-start // 1), stop // 1) for start, stop in ((float(a), float(b)) for a, b in pairs))
+        return normalized((math.ceil(start), math.floor(stop)) for start, stop in ((float(a), float(b)) for a, b in pairs))
     except (TypeError, ValueError, OverflowError):
         raise BadAnswer("observed is not a list of [from, to]") from None
 

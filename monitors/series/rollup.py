@@ -85,7 +85,7 @@ def _mark_coarser(step: int, due: Sequence[tuple[int, int]], now: float) -> None
 
 
 def _fold_claimed(step: int, due: Sequence[tuple[int, int]]) -> int:
-    with transaction.atomic(), connection.cursor() as cursor:
+    with connection.wrap_database_errors, transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL synchronous_commit = off")
         cursor.execute("SET LOCAL work_mem = '64MB'")
         runs = _take(cursor, step, due)

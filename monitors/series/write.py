@@ -68,7 +68,7 @@ def prepare(brought: Sequence[Brought]) -> None:
 def store(node_id: int, lease: UUID, brought: Sequence[Brought], now: float) -> Written:
     """Write everything that one batch brought, in one transaction. Call `prepare` first."""
     written = Written()
-    with transaction.atomic(), connection.cursor() as cursor:
+    with connection.wrap_database_errors, transaction.atomic(), connection.cursor() as cursor:
         # A crash may lose the last commits, rows and covered sets alike: they are pulled again.
         cursor.execute("SET LOCAL synchronous_commit = off")
         held = _lock(cursor, node_id, lease)
@@ -99,7 +99,7 @@ def insert_groups(found: Iterable[tuple[int, int, dict[int, Values]]]) -> None:
         for (monitor_id, number), (revision, values) in sorted(fresh.items())
     ]
     columns = ", ".join(("monitor_id", "id", "revision", "first_seen", *GROUP_KEYS))
-    with transaction.atomic(), connection.cursor() as cursor:
+    with connection.wrap_database_errors, transaction.atomic(), connection.cursor() as cursor:
         sql = f"INSERT INTO monitors_group ({columns}) VALUES %s ON CONFLICT DO NOTHING"
         execute_values(cursor.cursor, sql, rows, page_size=500)
     if sum(map(len, _known_groups.values())) > KNOWN_GROUPS_MAX:
