@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -37,24 +38,20 @@ class Route:
 
     @property
     def path(self) -> str:
-        """An address that this entry answers: every parameter is 1, or the word `x` where a word is asked for."""
-        text = self.pattern
-        for start, end in _parameters(text):
-            text = text.replace(text[start:end], "1" if text[start:end].startswith(("<int:", "<str:")) else "x", 1)
-        return f"/{text}"
+        """An address that this entry answers: 1 for numbers and texts, the word `x` for slugs and the like."""
+        text = re.sub(r"<(?:int|str):\w+>|<\w+>", "1", self.pattern)
+        return "/" + re.sub(r"<\w+:\w+>", "x", text)
 
 
-def _parameters(text: str) -> list[tuple[int, int]]:
-    found = []
-    while "<" in text[(found[-1][1] if found else 0) :]:
-        start = text.index("<", found[-1][1] if found else 0)
-        found.append((start, text.index(">", start) + 1))
-    return found[::-1]
+def _text(entry: URLPattern | URLResolver) -> str:
+    """The pattern in the form of path(); routers of the API write theirs as regular expressions."""
+    text = str(entry.pattern)
+    return re.sub(r"\(\?P<(\w+)>[^)]*\)", r"<\1>", text.strip("^$")).replace("\\", "") if "^" in text else text
 
 
 def _routes(patterns: list[Any], prefix: str = "") -> Iterator[Route]:
     for entry in patterns:
-        text = prefix + str(entry.pattern)
+        text = prefix + _text(entry)
         if isinstance(entry, URLResolver):
             yield from _routes(entry.url_patterns, text)
         elif isinstance(entry, URLPattern):
