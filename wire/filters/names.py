@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 
-def _words(text: str) -> frozenset[str]:
+def words(text: str) -> frozenset[str]:
+    """A set of words, written as a line of them."""
     return frozenset(text.split())
 
 
 # Words that may stand alone as a term, and before host, port, proto or [...].
-PROTOCOLS = _words(
+PROTOCOLS = words(
     "ip ip6 arp rarp sctp tcp udp icmp icmp6 igmp igrp pim vrrp carp ah esp atalk aarp decnet lat sca moprc mopdl stp "
     "ipx netbeui iso clnp esis isis l1 l2 iih lsp snp csnp psnp"
 )
 SYNONYMS = {"es-is": "esis", "is-is": "isis"}
-LINK_WORDS = _words("ether link ppp slip fddi tr wlan")  # all mean "the link layer"; printed as `ether`
+LINK_WORDS = words("ether link ppp slip fddi tr wlan")  # all mean "the link layer"; printed as `ether`
 DIRECTIONS = frozenset({"src", "dst", "client", "server"})
 KINDS = frozenset({"host", "net", "port", "portrange"})
 TAGS = {"vlan": 0xFFF, "mpls": 0xFFFFF, "pppoes": 0xFFFF, "geneve": 0xFFFFFF}  # the largest number of each
 LONE_WORDS = frozenset({"pppoed", "inbound", "outbound"})
-LLC_TYPES = _words("i s u rr rnr rej ui ua disc test sabme xid frmr")
+LLC_TYPES = words("i s u rr rnr rej ui ua disc test sabme xid frmr")
 LOGIC = {"and": "and", "&&": "and", "or": "or", "||": "or"}
-OTHER_WORDS = _words("proto protochain mask less greater len length broadcast multicast vni ifindex llc not")
+OTHER_WORDS = words("proto protochain mask less greater len length broadcast multicast vni ifindex llc not")
 
 # Words of libpcap that this language leaves out, and what to do instead.
 LEFT_OUT = {
@@ -95,6 +96,6 @@ CONSTANTS |= {f"icmp6-{name}": number for name, number in _ICMP6.items()}
 CONSTANTS |= {f"tcp-{name}": number for name, number in _TCP.items()}
 
 # Protocols whose bytes `name[offset]` reads; the others of PROTOCOLS have no fixed place in a packet.
-ACCESSIBLE = _words(
+ACCESSIBLE = words(
     "ip ip6 arp rarp sctp tcp udp icmp icmp6 igmp igrp pim vrrp carp atalk decnet lat sca moprc mopdl ether"
 )

@@ -1,4 +1,4 @@
-"""A naive reading of filters over conversations, term by term in plain Python, and random conversations to try it on."""
+"""A naive reading of filters over conversations, term by term in plain Python, and conversations to try it on."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from pathlib import Path
 
 import duckdb
@@ -27,9 +28,7 @@ def parquet(tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnecti
         "protocol int, vni int, vlan int)"
     )
     values = [
-        (n, conversations.mapped(row.client), conversations.mapped(row.server), row.client_port, row.server_port)
-        + (row.protocol, row.vni, row.vlan)
-        for n, row in enumerate(ROWS)
+        [n, *map(conversations.mapped, (row.client, row.server)), *astuple(row)[2:]] for n, row in enumerate(ROWS)
     ]
     connection.executemany("insert into r values (?, ?, ?, ?, ?, ?, ?, ?)", values)
     connection.execute(f"copy r to '{path}' (format parquet)")
@@ -48,9 +47,7 @@ def test_it_selects_what_a_naive_reading_selects(parquet: duckdb.DuckDBPyConnect
     @settings(max_examples=300, deadline=None)
     @given(conversation_expressions)
     def check(expression: Expression) -> None:
-        expected = {
-            n for n, row in enumerate(ROWS) if conversations.matches(expression, row, dialect.client_ports)
-        }
+        expected = {n for n, row in enumerate(ROWS) if conversations.matches(expression, row, dialect.client_ports)}
         assert found(parquet, expression, dialect) == expected
 
     check()
