@@ -18,10 +18,16 @@ from cvu.outputs.output import OUTPUTS, Output, discover
 from cvu.rules import Rules
 from cvu.stats import Stats
 from wire.packets.layout import ERRORS
-from wire.packets.udp import UdpReceiver
+from wire.packets.udp import UdpReceiver, UdpSender
 
 BATCH = 256
 WAIT_S = 0.25
+# VXLAN, Ethernet, IPv4, TCP: 10.0.0.1:1 > 10.0.0.2:2
+WARM_UP_DATAGRAM = bytes.fromhex(
+    "0800000000000100" "020000000001020000000002" "0800"
+    "450000280000400040060000" "0a0000010a000002"
+    "00010002000000000000000050100000" "00000000"
+)  # fmt: skip
 
 
 class Broker:
@@ -48,6 +54,7 @@ class Broker:
 
     def start(self) -> None:
         """Open socket and outputs; ConfigError says which one cannot be opened and what to do."""
+        self._warm_up()
         for output, config in zip(self._outputs, self.config.outputs, strict=True):
             try:
                 output.start()
@@ -61,6 +68,21 @@ class Broker:
                 "stop what listens there or set another `listen` address"
             ) from None
         self.stats.alive_at = self._clock()
+
+    def _warm_up(self) -> None:
+        """Carry one packet to nowhere, so that kernels are compiled before the first real one arrives."""
+        receiver = UdpReceiver("127.0.0.1", 0, batch=1)
+        sender = UdpSender(*receiver.address)
+        try:
+            datagram = np.frombuffer(bytearray(WARM_UP_DATAGRAM), np.uint8)
+            sender.send(datagram, np.zeros(1, np.int64), np.array([len(datagram)], np.int32))
+            mirrored = Unwrapper(1).unwrap(receiver.receive(WAIT_S))
+            self._rules.spread(mirrored.packets, self._rules.decide(mirrored.frames, mirrored.packets))
+            for output in self._outputs:
+                output.warm_up(mirrored)
+        finally:
+            receiver.close()
+            sender.close()
 
     def stop(self) -> None:
         self._is_stopping = True

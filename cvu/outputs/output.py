@@ -29,6 +29,9 @@ class Output(Protocol):
 
     def __init__(self, config: OutputConfig) -> None: ...
 
+    def warm_up(self, mirrored: Mirrored) -> None:
+        """Compile what `send` needs, without sending anything."""
+
     def start(self) -> None:
         """Open what is needed; OSError where that fails."""
 

@@ -15,7 +15,7 @@ from cvu.mirrored import Mirrored
 from cvu.outputs.output import OUTPUTS
 from wire.packets.batch import PacketBatch
 from wire.packets.layout import LINK_ETHERNET
-from wire.packets.pcap import PcapWriter
+from wire.packets.pcap import PcapWriter, pcap_records
 
 if TYPE_CHECKING:
     from cvu.config import OutputConfig
@@ -35,6 +35,9 @@ class PcapfileOutput:
         folder = Path(config.to).absolute().parent
         if not folder.is_dir():
             raise ConfigError(f"[[output]] {config.name}: there is no folder {folder}; make it first")
+
+    def warm_up(self, mirrored: Mirrored) -> None:
+        pcap_records(mirrored.frames)
 
     def start(self) -> None:
         self._writer = PcapWriter(self._hidden, LINK_ETHERNET, nanoseconds=True)

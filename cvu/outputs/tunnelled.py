@@ -37,6 +37,9 @@ class Tunnelled:
         """One row of bytes per frame."""
         raise NotImplementedError
 
+    def warm_up(self, mirrored: Mirrored) -> None:
+        self.heads(mirrored.vni, mirrored.frames.time_ns)
+
     def start(self) -> None:
         self._sender = UdpSender(*self._target)
 
