@@ -16,11 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
-from cstor.store import records
 from cstor.store.catalog import Segment, pack_head, sealed_path
 from cstor.store.layout import HOUR_S, LIVE, SECOND_NS, replace_file
+from cstor.store.records import copy_records, records_size
 from cstor.store.sequence import Sequence
 from wire.packets.batch import PacketBatch
+from wire.packets.pcap import FILE_HEAD, pcap_header
 
 SEGMENT_BYTES = 256 << 20
 SEGMENT_SECONDS = 60
@@ -36,7 +37,7 @@ class _Growing:
     link_type: int
     hour: int
     opened: float  # monotonic
-    size: int = records.FILE_HEADER_SIZE
+    size: int = FILE_HEAD
     packets: int = 0
     first_ns: int = 0
     last_ns: int = 0
@@ -47,7 +48,7 @@ class _Growing:
         """Count a batch of packets."""
         if not self.packets:
             self.first_ns = self.last_ns = self.newest_ns = int(time_ns[0])
-        self.ordered = self.ordered and records.ascends(time_ns, self.newest_ns)
+        self.ordered = self.ordered and bool(time_ns[0] >= self.newest_ns and (time_ns[1:] >= time_ns[:-1]).all())
         self.first_ns = min(self.first_ns, int(time_ns.min()))
         self.last_ns = max(self.last_ns, int(time_ns.max()))
         self.newest_ns = int(time_ns[-1])
@@ -85,6 +86,7 @@ class SegmentWriter:
         self._unwritten = 0  # packets in the buffer
         self._jobs: queue.Queue[_Job | None] = queue.Queue()
         self._room = threading.Semaphore(QUEUED_BUFFERS)
+        self._spare: queue.SimpleQueue[np.ndarray] = queue.SimpleQueue()  # written buffers: new ones cost page faults
         self._failed: _Growing | None = None  # the segment that could not be written to its end
         self._thread = threading.Thread(target=self._work, name="segments", daemon=True)
         self._thread.start()
@@ -98,13 +100,13 @@ class SegmentWriter:
         """Store the frames of a batch."""
         if not batch.packets:
             return
-        size = records.records_size(batch)
+        size = records_size(batch)
         growing = self._segment_for(batch, size)
         if self._used + size > len(self._buffer):
             self._hand_over()
             if size > len(self._buffer):
                 self._buffer = np.empty(size, np.uint8)
-        self._used = records.write_records(batch, self._buffer, self._used)
+        self._used += copy_records(batch, self._buffer[self._used :])
         self._unwritten += batch.packets
         growing.note(batch.time_ns, size)
 
@@ -114,9 +116,13 @@ class SegmentWriter:
         if self._growing and self._live and time.monotonic() - self._growing.opened >= SEGMENT_SECONDS:
             self._seal()
 
-    def close(self) -> None:
+    def flush(self) -> None:
+        """Make what was appended readable, and the segment a file of its own."""
         self._hand_over()
         self._seal()
+
+    def close(self) -> None:
+        self.flush()
         self._jobs.put(None)
         self._thread.join()
         if self.error and not self._live:
@@ -142,7 +148,7 @@ class SegmentWriter:
             raise self.error
         if self._room.acquire(blocking=not self._live):
             self._jobs.put(_Job(growing, self._unwritten, self._buffer[: self._used], growing.head()))
-            self._buffer = np.empty(BUFFER_BYTES, np.uint8)
+            self._buffer = self._next_buffer()
         else:
             self.dropped_packets += self._unwritten
             growing.size -= self._used
@@ -150,6 +156,12 @@ class SegmentWriter:
         self._used = self._unwritten = 0
         if growing is self._failed:
             self._seal()
+
+    def _next_buffer(self) -> np.ndarray:
+        try:
+            return self._spare.get_nowait()
+        except queue.Empty:
+            return np.empty(BUFFER_BYTES, np.uint8)
 
     def _seal(self) -> None:
         if self._growing is not None:
@@ -166,6 +178,7 @@ class SegmentWriter:
                 self._failed = job.growing
                 self.dropped_packets += job.packets
             if job.data is not None:
+                self._spare.put(job.data.base if job.data.base is not None else job.data)
                 self._room.release()
 
     def _do(self, job: _Job, file: _File) -> None:
@@ -192,7 +205,7 @@ class _File:
         if self._pcap < 0:
             self._pcap = _create(path)
             self._idx = _create(path.with_suffix(".idx"))
-            _write_all(self._pcap, memoryview(records.file_header(head.link_type)))
+            _write_all(self._pcap, memoryview(pcap_header(head.link_type)))
         _write_all(self._pcap, memoryview(data))
         os.write(self._idx, pack_head(head))
         self._head = head

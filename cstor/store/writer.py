@@ -89,6 +89,7 @@ class StoreWriter:
         self._publisher = Publisher(root)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="publish")
         self._waiting: list[Future[None]] = []
+        self.published = 0  # parts handed to the publisher
         self._seconds: dict[int, OpenPart[ClosedSecond]] = {}
         self._sessions: dict[int, OpenPart[SessionBatch]] = {}
 
@@ -163,6 +164,7 @@ class StoreWriter:
         while len(self._waiting) >= MAX_WAITING:
             self._waiting.pop(0).result()
         self._waiting.append(self._pool.submit(self._write, part))
+        self.published += 1
 
     def _write(self, part: OpenPart[Item]) -> None:
         write = self._publisher.series if part.dataset == "series" else self._publisher.sessions

@@ -1,0 +1,98 @@
+"""One stream of packets through the node: decode, analyse, store. Knows nothing of files, sockets and clocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from cstor.buckets.second import ClosedSecond
+from cstor.flows.analysis import Analysis, AnalysisConfig
+from cstor.store.segment import SegmentWriter
+from cstor.store.writer import StoreWriter
+from wire.packets.batch import MAX_PACKETS, PacketBatch, batch_of
+from wire.packets.decode import decode_batch
+from wire.packets.fragments import FragmentTable, new_fragment_table
+from wire.packets.layout import ERRORS, new_error_counters, new_packets
+
+
+class Decoder:
+    """Batches into PACKET records, with what was wrong counted by reason. Lives as long as its stream."""
+
+    def __init__(self) -> None:
+        self.errors = new_error_counters()
+        self.fragments: FragmentTable = new_fragment_table()
+        self.packets = 0
+        self.ip_packets = 0
+        self.ip_bytes = 0
+        self._records = new_packets(MAX_PACKETS)
+
+    def decode(self, batch: PacketBatch) -> np.ndarray:
+        """PACKET records of a batch, valid until the next one."""
+        count = decode_batch(batch, self._records, self.errors, self.fragments)
+        records = self._records[:count]
+        is_ip = records["version"] != 0
+        self.packets += count
+        self.ip_packets += int(np.count_nonzero(is_ip))
+        self.ip_bytes += int(records["ip_length"].sum(where=is_ip))
+        return records
+
+    def malformed(self) -> dict[str, int]:
+        """Malformed packets by reason."""
+        return {ERRORS[reason]: int(n) for reason, n in enumerate(self.errors) if reason and n}
+
+
+class Engine:
+    """Feeds an analysis and hands what it closes to the store; either may be absent, for measuring the other."""
+
+    def __init__(
+        self,
+        config: AnalysisConfig,
+        store: StoreWriter | None = None,
+        segments: SegmentWriter | None = None,
+        on_second: Callable[[ClosedSecond], None] | None = None,
+    ) -> None:
+        self.decoder = Decoder()
+        self.analysis = Analysis(config)
+        self.sessions = 0
+        self._store = store
+        self._segments = segments
+        self._on_second = on_second
+
+    def take(self, batch: PacketBatch) -> None:
+        """A batch whose packets are in the order in which they are to be analysed."""
+        self.analysis.feed(self.receive(batch))
+        self.drain()
+
+    def receive(self, batch: PacketBatch) -> np.ndarray:
+        """Store the packets and decode them; the caller feeds the records to the analysis, reordered maybe."""
+        if self._segments:
+            self._segments.append(batch)
+        return self.decoder.decode(batch)
+
+    def drain(self) -> None:
+        """Hand over what the analysis has finished."""
+        seconds = self.analysis.take_seconds()
+        if seconds:
+            if self._on_second:
+                for second in seconds:
+                    self._on_second(second)
+            if self._store:
+                self._store.add_seconds(seconds)
+        sessions = self.analysis.take_sessions()
+        if sessions is not None:
+            self.sessions += len(sessions.rows)
+            if self._store:
+                self._store.add_sessions(sessions)
+
+    def finish(self) -> None:
+        """The stream has ended: all flows become sessions, all seconds close."""
+        self.analysis.finish()
+        self.drain()
+
+
+def warm_up() -> None:
+    """Compile (or load) the kernels before packets wait for them."""
+    engine = Engine(AnalysisConfig())
+    engine.take(batch_of([bytes(64)], [1_000_000_000]))
+    engine.finish()
