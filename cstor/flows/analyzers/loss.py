@@ -174,7 +174,7 @@ def move_on(flow, own, peer, packet, flags):
         if flags & IS_GAP:
             gap = ahead(seq, own["next"])
         if own["next"] == UNKNOWN or ahead(end, own["next"]) > 0:
-            own["next"] = end
+            own["next"] = end if end != 0 else UNKNOWN  # 0 means unknown in tshark, as after an RST with sequence 0
             own["next_ns"] = packet["time_ns"]
         if own["contig"] == UNKNOWN or seq == own["contig"]:
             own["contig"] = own["next"]
