@@ -30,6 +30,7 @@ def packets(request: HttpRequest) -> HttpResponse:
     """The form; with a filter or a range in the URL it asks the nodes at once."""
     chosen = request.GET.getlist("node")
     ctx = {
+        "section": "packets",
         "nodes": Node.objects.filter(enabled=True).order_by("name"),
         "chosen": chosen,
         "params": request.GET,

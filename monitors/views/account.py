@@ -43,7 +43,12 @@ def account(request: HttpRequest) -> HttpResponse:
         expires = timezone.now() + timedelta(days=int(days)) if days else None
         _, secret = ApiToken.issue(request.user, form.cleaned_data["name"], form.cleaned_data["scopes"], expires)
         form = TokenForm(request)
-    ctx = {"form": form, "secret": secret, "tokens": ApiToken.objects.filter(user_id=request.user.pk)}
+    ctx = {
+        "section": "account",
+        "form": form,
+        "secret": secret,
+        "tokens": ApiToken.objects.filter(user_id=request.user.pk),
+    }
     return render(request, "monitors/account.html", ctx)
 
 

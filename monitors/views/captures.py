@@ -23,7 +23,11 @@ from monitors.models import Capture, CaptureState, Pull
 def new_capture(request: HttpRequest) -> HttpResponse:
     """The page with the drop zone; a POST stores the files and answers where their progress is shown."""
     if request.method != "POST":
-        ctx = {"max_bytes": settings.CAPTURE_MAX_BYTES, "captures": Capture.objects.select_related("monitor")[:20]}
+        ctx = {
+            "section": "captures",
+            "max_bytes": settings.CAPTURE_MAX_BYTES,
+            "captures": Capture.objects.select_related("monitor")[:20],
+        }
         return render(request, "monitors/capture_new.html", ctx)
     files = request.FILES.getlist("files")
     stopped = request.META.get("cclear.upload_stopped")
@@ -70,7 +74,11 @@ def capture(request: HttpRequest, pk: int) -> HttpResponse:
         return HttpResponse(status=204, headers={"HX-Redirect": target}) if polled else redirect(target)
     template = "monitors/partials/capture_state.html" if polled else "monitors/capture.html"
     pull = Pull.objects.filter(monitor_id=found.monitor_id, node_id=found.node_id).first()
-    return render(request, template, {"capture": found, "target": target, "pull": pull, "states": CaptureState})
+    return render(
+        request,
+        template,
+        {"section": "captures", "capture": found, "target": target, "pull": pull, "states": CaptureState},
+    )
 
 
 def dashboard_url(capture: Capture) -> str | None:
