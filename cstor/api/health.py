@@ -94,4 +94,5 @@ def extent() -> dict[str, Any]:
         "kept_from": snapshot.kept_from,
         "complete_until": snapshot.complete_until or None,
         "observed": snapshot.observed,
+        "revisions": {str(hour): n for hour, n in snapshot.ledger.revisions.items()},
     }

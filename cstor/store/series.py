@@ -20,12 +20,11 @@ from cstor.store.layout import HOUR_S
 from cstor.store.ledger import Interval
 from cstor.store.live import LiveTail
 from cstor.store.merge import Kept, Merged, Partial, Totals, choose, merge, merge_totals, totals_of
-from cstor.store.query import QueryError, Range, SeriesQuery, key_width, parse_query
+from cstor.store.query import MAX_ROWS, QueryError, Range, SeriesQuery, key_width, parse_query
 from cstor.store.series_files import FilesSource
 from cstor.store.series_rows import RowsSource
 from cstor.store.snapshot import Snapshot, take_snapshot
 
-MAX_ROWS = 2_000_000
 ATTEMPTS = 5  # views of the store that are taken anew when files go while they are read
 
 
@@ -102,7 +101,6 @@ class SeriesReader:
             if found.seconds:
                 sources.append(RowsSource(query, found.seconds))
             kept, groups = self._kept(query, [source.totals() for source in sources] if query.by else [])
-            _check_size(query, kept)
             partials = [] if query.plan else [source.partial(kept) for source in sources]
         rows = _merged(query, partials)
         head = Head(
@@ -125,15 +123,9 @@ class SeriesReader:
 
 
 def _merged(query: SeriesQuery, partials: list[Partial]) -> Merged:
+    if any(len(partial.t) > MAX_ROWS for partial in partials):
+        raise QueryError(f"more than {MAX_ROWS} rows; take a larger 'step', a smaller 'limit' or a shorter range")
     return merge(partials, query.scalars, query.histograms)
-
-
-def _check_size(query: SeriesQuery, kept: Kept | None) -> None:
-    buckets = (query.end - query.start) // query.step
-    groups = len(kept.keys) + 1 if kept else 1
-    # Only long ranges can come near: a conversation seldom speaks in every second of a day.
-    if not query.plan and buckets * groups > MAX_ROWS * 20:
-        raise QueryError(f"{groups} groups in {buckets} buckets are too many; take a larger step or a smaller limit")
 
 
 def complete_until(snapshot: Snapshot, step: int) -> int:

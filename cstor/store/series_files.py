@@ -12,7 +12,7 @@ from cstor.metrics.registry import BASES
 from cstor.store import address, duck
 from cstor.store.grouping import Ints
 from cstor.store.merge import OTHER, Kept, Partial, Totals
-from cstor.store.query import ADDRESS_KEYS, NET_KEYS, SeriesQuery, has_filter, key_width
+from cstor.store.query import ADDRESS_KEYS, MAX_ROWS, NET_KEYS, SeriesQuery, has_filter, key_width
 from cstor.store.rows import absent_value
 from wire.filters.sql import SERIES, Sql, where
 
