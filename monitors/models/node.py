@@ -53,14 +53,21 @@ class Node(models.Model):
         return f"/nodes/{self.pk}/"
 
     @property
-    def oldest_bucket(self) -> int | None:
-        """Epoch second of the oldest bucket the node said it has."""
-        return _second(self.status.get("oldest_bucket"))
+    def oldest(self) -> int | None:
+        """Epoch second from which on the node knows anything, as it said last."""
+        known = [self._told(name) for name in ("kept_from", "oldest_bucket")]
+        return min((second for second in known if second is not None), default=None)
 
     @property
     def newest_bucket(self) -> int | None:
-        return _second(self.status.get("newest_bucket"))
+        return self._told("newest_bucket")
 
+    @property
+    def complete(self) -> int | None:
+        """Up to where it is complete, by its status or by the newest answer to a pull; None if its status is silent."""
+        told = self._told("complete_until")
+        return told if told is None else max(told, self.complete_until or 0)
 
-def _second(value: object) -> int | None:
-    return int(value) if isinstance(value, int | float) else None
+    def _told(self, name: str) -> int | None:
+        value = self.status.get(name)
+        return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

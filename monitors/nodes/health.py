@@ -6,13 +6,17 @@ After three failures in a row nobody is sent to the node but one batch, or the h
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from contextlib import suppress
 
+from django.db import connection, transaction
 from django.db.models import F
 
 from monitors.models import Node
 from monitors.nodes.client import NodeClient, NodeError
+from monitors.pulls.answer import BadAnswer
+from monitors.pulls.normalize import told_intervals
 from monitors.series.tiers import UTC
+from monitors.series.write import observe
 
 BREAKER_FAILURES = 3
 BREAKER_S = 30
@@ -27,7 +31,7 @@ def check(node: Node, now: float) -> str:
         return str(error)
     moment = dt.datetime.fromtimestamp(now, UTC)
     Node.objects.filter(pk=node.pk).update(
-        status=status,
+        status={**status, "asked_at": now},
         skew_ms=status.get("clock_skew_ms"),
         checked_at=moment,
         last_seen=moment,
@@ -35,20 +39,20 @@ def check(node: Node, now: float) -> str:
         failures=0,
         retry_at=None,
     )
+    with suppress(BadAnswer), transaction.atomic(), connection.cursor() as cursor:
+        observe(cursor, node.pk, told_intervals(status.get("observed") or []))
     return ""
 
 
-def answered(node_id: int, complete_until: int | None, now: float) -> None:
+def answered(node_id: int, complete_until: int, now: float) -> None:
     """A pull went through: the node is there, and complete up to this second."""
-    fields: dict[str, Any] = {
-        "last_seen": dt.datetime.fromtimestamp(now, UTC),
-        "error": "",
-        "failures": 0,
-        "retry_at": None,
-    }
-    if complete_until is not None:
-        fields["complete_until"] = complete_until
-    Node.objects.filter(pk=node_id).update(**fields)
+    Node.objects.filter(pk=node_id).update(
+        last_seen=dt.datetime.fromtimestamp(now, UTC),
+        complete_until=complete_until,
+        error="",
+        failures=0,
+        retry_at=None,
+    )
 
 
 def failed(node_id: int, error: str, now: float) -> None:
@@ -70,6 +74,8 @@ def state_of(node: Node, now: float) -> tuple[str, str]:
         return "down", f"{node.error} (last answer {spoken(age_s)} ago)"
     if age_s > 4 * 15:
         return "warning", f"Not heard of for {spoken(age_s)}: is the worker running?"
+    if node.status.get("problem"):
+        return "warning", str(node.status["problem"])
     if node.skew_ms and abs(node.skew_ms) > 2000:
         return "warning", f"Its clock is {spoken(abs(node.skew_ms) / 1000)} {'ahead' if node.skew_ms > 0 else 'behind'}"
     return "ok", "Answers"

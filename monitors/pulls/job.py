@@ -21,8 +21,9 @@ Item = tuple[Window | Probe, bool]
 class Job:
     """A pull row, what is planned for it, and what came of it. Whatever is wrong stays in `error`."""
 
-    def __init__(self, pull: Pull, plan: Plan) -> None:
+    def __init__(self, pull: Pull, plan: Plan, told: dict[str, int]) -> None:
         self.pull = pull
+        self.told = told
         self.monitor = pull.monitor
         self.plan = plan
         self.error = ""
@@ -102,4 +103,5 @@ class Job:
             probed_from=probe.start if seen else None,  # type: ignore[union-attr]
             took_ms=took_ms,
             error=self.error,
+            told=self.told,
         )

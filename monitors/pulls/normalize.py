@@ -33,11 +33,9 @@ def normalize(answer: dict[str, Any], window: Window, step: int, by: list[str], 
     if head.step != step:
         raise BadAnswer(f"answered in steps of {head.step} s, asked were {step} s")
     stop = min(window.stop, head.complete_until // step * step)
-    start = (
-        window.start
-        if head.kept_from is None
-        else min(window.stop, max(window.start, -(-head.kept_from // step) * step))
-    )
+    # The bucket in which the node's data begins is pulled as it is.
+    kept_from = window.start if head.kept_from is None else head.kept_from // step * step
+    start = min(window.stop, max(window.start, kept_from))
     columns = answer.get("columns", answer)
     t = _times(columns.get("t"))
     groups, ids = _groups(columns, by, len(t), revision)
@@ -73,10 +71,10 @@ class _Head:
             raise BadAnswer(f"the node refused: {detail}")
         self.step = _number(answer, "step", int)
         self.complete_until = int(_number(answer, "complete_until"))
-        self.kept_from = None if answer.get("kept_from") is None else int(-(-_number(answer, "kept_from") // 1))
+        self.kept_from = None if answer.get("kept_from") is None else int(_number(answer, "kept_from"))
         # A node that does not say when it was watching is taken to have watched all it answers for.
-        self.observed = _intervals(answer["observed"] or []) if "observed" in answer else None
-        self.revisions = _revisions(answer.get("revisions") or {})
+        self.observed = told_intervals(answer["observed"] or []) if "observed" in answer else None
+        self.revisions = told_revisions(answer.get("revisions"))
 
 
 def _number(answer: dict[str, Any], name: str, kinds: Any = (int, float)) -> Any:
@@ -86,16 +84,20 @@ def _number(answer: dict[str, Any], name: str, kinds: Any = (int, float)) -> Any
     return value
 
 
-def _intervals(pairs: Any) -> Intervals:
+def told_intervals(pairs: Any) -> Intervals:
+    """Whole seconds inside [[from, to], ...]."""
     try:
-        return normalized((math.ceil(start), math.floor(stop)) for start, stop in ((float(a), float(b)) for a, b in pairs))
+        return normalized(
+            (math.ceil(start), math.floor(stop)) for start, stop in ((float(a), float(b)) for a, b in pairs)
+        )
     except (TypeError, ValueError, OverflowError):
         raise BadAnswer("observed is not a list of [from, to]") from None
 
 
-def _revisions(told: Any) -> dict[str, int]:
+def told_revisions(told: Any) -> dict[str, int]:
+    """{hour: revision}; nothing told is no revision."""
     try:
-        return {str(int(hour)): int(n) for hour, n in told.items()}
+        return {str(int(hour)): int(n) for hour, n in (told or {}).items()}
     except (TypeError, ValueError, AttributeError):
         raise BadAnswer("revisions is not a map of hour to number") from None
 

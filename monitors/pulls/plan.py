@@ -19,11 +19,13 @@ DAY_S = 86_400
 PROBE_GAP_S = DAY_S
 PROBE_DAYS_GAP_S = 400 * DAY_S
 FUTURE_S = DAY_S
+# A node that is complete only up to longer ago stands still: a store of captures, or a capture that is stuck.
+STANDING_S = 120
 
 
 @dataclass(frozen=True)
 class Extent:
-    """What is known of the node: its oldest and newest bucket and the end of complete data, epoch seconds."""
+    """What is known of the node: where its data begins, its newest bucket, the end of complete data; epoch seconds."""
 
     oldest: int | None = None
     newest: int | None = None
@@ -91,9 +93,8 @@ def _end(extent: Extent, now: float, step: int) -> int:
     if extent.newest is not None:
         end = max(end, extent.newest + step)
     end = min(end, int(now) + FUTURE_S)
-    span = WINDOW_BUCKETS * step
-    if extent.complete_until is not None and extent.complete_until < end - span:
-        end = extent.complete_until + span
+    if extent.complete_until is not None and extent.complete_until < end - STANDING_S:
+        return -(-extent.complete_until // step) * step
     return end // step * step
 
 

@@ -18,9 +18,10 @@ from django.db import DatabaseError, InterfaceError, OperationalError
 from monitors.models import Node, Pull
 from monitors.nodes import health
 from monitors.nodes.client import NodeClient, NodeError
-from monitors.pulls.claim import Lease, claim
+from monitors.pulls.claim import STATUS_EVERY_S, Lease, claim
 from monitors.pulls.job import Item, Job
-from monitors.pulls.plan import Extent, State, plan
+from monitors.pulls.normalize import told_revisions
+from monitors.pulls.plan import STANDING_S, Extent, State, merged_revisions, plan
 from monitors.series import keep, partitions, write
 from monitors.series.tiers import UTC
 from monitors.series.write import Brought
@@ -65,7 +66,7 @@ def run_batch(lease: Lease, clock: Callable[[], float] = time.time) -> Result | 
     if not pulls:
         return None
     node, result = pulls[0].node, Result(pulls=len(pulls))
-    if not node.status:
+    if _status_is_old(node, now):
         result.error = health.check(node, now)
         node.refresh_from_db()
     started = time.monotonic()
@@ -81,6 +82,13 @@ def run_batch(lease: Lease, clock: Callable[[], float] = time.time) -> Result | 
     return result
 
 
+def _status_is_old(node: Node, now: float) -> bool:
+    """Whether to ask for the status before planning: it was never told, or by it the node stands still."""
+    asked_at = node.status.get("asked_at", 0)
+    stands = node.complete is None or node.complete < now - STANDING_S
+    return stands and now - asked_at > STATUS_EVERY_S
+
+
 def _leased(lease: Lease, now: float) -> list[Pull]:
     moment = dt.datetime.fromtimestamp(now, UTC)
     held = Pull.objects.filter(node_id=lease.node_id, lease=lease.lease, lease_until__gt=moment)
@@ -89,14 +97,16 @@ def _leased(lease: Lease, now: float) -> list[Pull]:
 
 def _jobs(node: Node, pulls: Sequence[Pull], now: float) -> list[Job]:
     """Plans of all pulls, the budget of older windows shared out in order."""
-    extent = Extent(node.oldest_bucket, node.newest_bucket, node.complete_until, max(0, (node.skew_ms or 0) // 1000))
+    extent = Extent(node.oldest, node.newest_bucket, node.complete, max(0, (node.skew_ms or 0) // 1000))
+    told = told_revisions(node.status.get("revisions"))
     budget = _backfill_budget(pulls)
     jobs = []
     for pull in pulls:
-        state = State(pull.covered, pull.lost, pull.frozen, pull.revisions, pull.probed_from)
+        revisions = merged_revisions(pull.revisions, told, pull.covered, (), ())
+        state = State(pull.covered, pull.lost, pull.frozen, revisions, pull.probed_from)
         found = plan(state, extent, now, pull.monitor.resolution, 0 if pull.failures else budget)
         budget = max(0, budget - max(0, len(found.windows) - 1) - (found.probe is not None))
-        jobs.append(Job(pull, found))
+        jobs.append(Job(pull, found, told))
     return jobs
 
 
@@ -140,7 +150,8 @@ def _note_health(node: Node, jobs: Sequence[Job], error: str, now: float) -> Non
         health.failed(node.pk, error, now)
         return
     ends = [answer.complete_until for job in jobs for _, answer in job.answers()]
-    health.answered(node.pk, max(ends, default=None), now)
+    if ends:
+        health.answered(node.pk, max(ends), now)
 
 
 def _store(lease: Lease, brought: Sequence[Brought], now: float, result: Result) -> None:

@@ -37,6 +37,8 @@ def refresh(monitors: Sequence[Monitor], now: float) -> None:
 def _ranked(monitor: Monitor, now: int) -> list[dict[str, Any]]:
     """Keys of the groups with most bytes or failures, as the series query wants them."""
     keys = [key for key in monitor.keys if key in GROUP_KEYS]
+    if "vni" in keys:
+        keys.append("is_copy")  # nodes group a conversation and its copy apart
     bytes_sum = "coalesce(bytes_client, 0) + coalesce(bytes_server, 0)"
     failures = " + ".join(
         f"coalesce({name}, 0)" for name in ("refused", "unreachable", "unanswered", "half_open", "client_aborted")

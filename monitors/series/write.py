@@ -18,7 +18,7 @@ from django.db import connection, transaction
 from psycopg2.extras import execute_values
 
 from monitors.fields import from_multirange, to_multirange
-from monitors.intervals import Intervals, clip, normalized, union
+from monitors.intervals import Interval, Intervals, clip, normalized, union
 from monitors.models.group import GROUP_KEYS
 from monitors.pulls.answer import Answer
 from monitors.pulls.plan import Window, merged_revisions
@@ -36,7 +36,8 @@ _known_groups: dict[int, set[int]] = {}
 
 @dataclass(frozen=True)
 class Brought:
-    """What one pull of one monitor brought from the node. `quiet` is known to be without traffic."""
+    """What one pull of one monitor brought from the node. `quiet` is known to be without traffic, `told` are the
+    revisions of all hours by the node's status."""
 
     monitor_id: int
     revision: int
@@ -48,6 +49,7 @@ class Brought:
     probed_from: int | None = None
     took_ms: int = 0
     error: str = ""
+    told: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -80,7 +82,7 @@ def store(node_id: int, lease: UUID, brought: Sequence[Brought], now: float) -> 
             _delete_replaced(cursor, node_id, resolution, same)
             written.rows += _copy(cursor, node_id, resolution, same)
         _record(cursor, node_id, lease, fresh, held, now)
-        _observe(cursor, node_id, fresh)
+        observe(cursor, node_id, (pair for one in fresh for _, answer in one.answers for pair in answer.observed))
         enqueue(cursor, (run for one in fresh for run in _dirty(one)), now)
     return written
 
@@ -121,6 +123,18 @@ def enqueue(cursor: Any, runs: Iterable[tuple[int, int, int]], now: float) -> No
             " DO UPDATE SET due = excluded.due WHERE monitors_rollup.due > excluded.due"
         )
         execute_values(cursor.cursor, sql, rows, page_size=1000)
+
+
+def observe(cursor: Any, node_id: int, watched: Iterable[Interval]) -> None:
+    """Note when a node's sources were all capturing."""
+    seen = normalized(watched)
+    if seen:
+        cursor.execute(
+            "INSERT INTO monitors_observed AS o (node_id, observed) VALUES (%s, %s::int8multirange)"
+            " ON CONFLICT (node_id) DO UPDATE SET observed = o.observed + excluded.observed"
+            " WHERE NOT o.observed @> excluded.observed",
+            [node_id, to_multirange(seen)],
+        )
 
 
 def forget() -> None:
@@ -183,9 +197,9 @@ def _record(cursor: Any, node_id: int, lease: UUID, brought: Sequence[Brought], 
         covered_before, known = held[one.monitor_id]
         pulled = normalized(pair for _, answer in one.answers for pair in answer.covered)
         replaced = normalized(pair for window, answer in one.answers if window.replace for pair in answer.covered)
-        told: dict[str, int] = {}
+        told = dict(one.told)
         for _, answer in one.answers:
-            told |= answer.revisions
+            told |= {hour: max(n, told.get(hour, 0)) for hour, n in answer.revisions.items()}
         gone = normalized((*one.lost, *(pair for _, answer in one.answers for pair in answer.lost)))
         rows.append(
             (
@@ -216,17 +230,6 @@ def _record(cursor: Any, node_id: int, lease: UUID, brought: Sequence[Brought], 
     )
     if rows:
         execute_values(cursor.cursor, sql, rows, template=template, page_size=1000)
-
-
-def _observe(cursor: Any, node_id: int, brought: Sequence[Brought]) -> None:
-    seen = normalized(pair for one in brought for _, answer in one.answers for pair in answer.observed)
-    if seen:
-        cursor.execute(
-            "INSERT INTO monitors_observed AS o (node_id, observed) VALUES (%s, %s::int8multirange)"
-            " ON CONFLICT (node_id) DO UPDATE SET observed = o.observed + excluded.observed"
-            " WHERE NOT o.observed @> excluded.observed",
-            [node_id, to_multirange(seen)],
-        )
 
 
 def _dirty(one: Brought) -> set[tuple[int, int, int]]:

@@ -102,7 +102,8 @@ class StubNode:
     def say_status(self) -> dict[str, Any]:
         times = [row.t for row in self.rows]
         span = {"oldest_bucket": min(times), "newest_bucket": max(times)} if times else {}
-        return {"name": self.name, "version": "stub", **span, **self.status}
+        head = {"name": self.name, "version": "stub", "complete_until": self.complete, "revisions": self.revisions}
+        return {**head, **span, **self.status}
 
     def say_series(self, query: dict[str, Any]) -> dict[str, Any] | str:
         """One line of the answer."""
