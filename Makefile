@@ -48,6 +48,7 @@ lock: $(VENV)/.runs ## Lock the packages of requirements.in and requirements-dev
 	@$(PY) -m pip install -qq uv
 	$(LOCK) requirements.in -o requirements.txt
 	$(LOCK) requirements-dev.in -o requirements-dev.txt
+	@npm run --silent lock
 
 $(VENV)/.runs: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
