@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from wire.packets.batch import PacketBatch, batch_of
+from wire.packets.bigendian import u8
 from wire.packets.fragments import HEAD_BYTES, FragmentTable, add_fragment, head_length, new_fragment_table
 from wire.packets.ip import extensions, ipv4, ipv6
 from wire.packets.jit import inline, kernel
@@ -91,16 +92,17 @@ def walk(buffer, at, end, stop, base, found, layer, row, counters):
                 row["vlan"] = vlan
             if found <= 0:
                 return found, 0, at, end, stop
+        start = at - base
         if found == TYPE_IPV4:
             protocol, at, end, stop, is_piece = ipv4(buffer, at, end, stop, base, row)
-            if protocol == -BAD_IP_VERSION:
+            if protocol == -BAD_IP_VERSION and u8(buffer, at) >> 4 == 6:
                 found = TYPE_IPV6  # some senders put both versions under one Ethertype
         if found == TYPE_IPV6:
             protocol, at, end, stop, is_piece = ipv6(buffer, at, end, stop, base, row)
+        if layer > 0 and row["ip_offset"] == start:
+            forget_outer(row, layer)
         if protocol < 0:
             return protocol, 0, at, end, stop
-        if layer > 0:
-            forget_outer(row, layer)
         if is_piece:
             return PIECE, protocol, at, end, stop
         if protocol == AH:
@@ -118,7 +120,7 @@ def walk(buffer, at, end, stop, base, found, layer, row, counters):
 
 @inline
 def forget_outer(row, layer):
-    """A packet was found inside: the transport fields of the one around it go."""
+    """A header was found inside, complete or not: the transport fields of the packet around it go."""
     row["tunnels"] = layer
     row["src_port"] = 0
     row["dst_port"] = 0
@@ -169,6 +171,7 @@ def datagram(fragments, slot, row, counters):
     found, at = transport(fragments.heads, at, end, stop, base, protocol, row, counters)
     layer = np.int64(row["tunnels"])
     if found > 0 and layer < MAX_TUNNELS:
+        row["ip_offset"] = -1
         found, _, _, _, _ = walk(fragments.heads, at, end, stop, base, found, layer + 1, row, counters)
     if row["tunnels"] == layer:
         row["fragment"] = place

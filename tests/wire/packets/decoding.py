@@ -29,7 +29,9 @@ def decode(
     return out
 
 
-def counted(*frames: bytes, link_type: int = LINK_ETHERNET, wire_lengths: Sequence[int] | None = None) -> dict[str, int]:
+def counted(
+    *frames: bytes, link_type: int = LINK_ETHERNET, wire_lengths: Sequence[int] | None = None
+) -> dict[str, int]:
     """The reasons counted for some frames, without those that are 0."""
     counters = new_error_counters()
     batch = batch_of(frames, None, wire_lengths, link_type)

@@ -1,4 +1,4 @@
-"""Packets in words: byte strings of headers that nest, for the tests of wire.packets and of whoever reads its batches."""
+"""Packets in words: byte strings of headers that nest, for tests of wire.packets and of whoever reads its batches."""
 
 from __future__ import annotations
 

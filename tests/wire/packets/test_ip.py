@@ -21,7 +21,9 @@ def test_it_reads_addresses_and_lengths() -> None:
 
 def test_it_measures_by_the_length_field() -> None:
     packet = ipv4(tcp(b"x" * 1000), 6)
-    padded, cut, sliced = decode(ethernet(ipv4(tcp(), 6)) + bytes(6), ethernet(packet)[:60], ethernet(packet)[:54], wire_lengths=[60, 1054, 54])
+    padded, cut, sliced = decode(
+        ethernet(ipv4(tcp(), 6)) + bytes(6), ethernet(packet)[:60], ethernet(packet)[:54], wire_lengths=[60, 1054, 54]
+    )
     assert (padded["ip_length"], padded["payload_length"]) == (40, 0)
     assert (cut["ip_length"], cut["payload_length"], cut["error"]) == (1040, 1000, 0)
     assert (sliced["ip_length"], sliced["payload_length"], sliced["error"]) == (1040, 1000, 0)
@@ -47,7 +49,13 @@ def test_it_skips_options_and_extension_headers() -> None:
         ethernet(ipv6(fragment_header(tcp(b"abc"), 6, 0, False), 44), 0x86DD),
     )
     for row in (options, extensions, signed, atomic):
-        assert (row["protocol"], row["payload_length"], row["dst_port"], row["error"], row["complete"]) == (6, 3, 80, 0, 1)
+        assert (row["protocol"], row["payload_length"], row["dst_port"], row["error"], row["complete"]) == (
+            6,
+            3,
+            80,
+            0,
+            1,
+        )
     assert (atomic["fragment"], atomic["ip_id"]) == (0, 99)
 
 

@@ -22,7 +22,9 @@ def segment(**fields: object) -> bytes:
 
 
 def test_it_reads_every_field_of_tcp() -> None:
-    (row,) = decode(segment(payload=b"abc", sport=65535, dport=1, seq=2**32 - 1, ack=2**31, flags=PSH | ACK, window=65535))
+    (row,) = decode(
+        segment(payload=b"abc", sport=65535, dport=1, seq=2**32 - 1, ack=2**31, flags=PSH | ACK, window=65535)
+    )
     names = ("src_port", "dst_port", "seq", "ack", "flags", "window", "payload_length")
     assert [row[name] for name in names] == [65535, 1, 2**32 - 1, 2**31, PSH | ACK, 65535, 3]
     absent = ("option_scale", "option_mss", "option_sack", "ts_val", "ts_ecr")
@@ -54,7 +56,9 @@ def test_it_reads_the_options_that_are_there_of_a_cut_frame() -> None:
     assert counted(frame[:60], wire_lengths=[len(frame)]) == {}
 
 
-@pytest.mark.parametrize("options", [b"\x02\x00\x00\x00", b"\x02\x01\x00\x00", b"\x02\x09\x00\x00", b"\x01\x01\x01\x08"])
+@pytest.mark.parametrize(
+    "options", [b"\x02\x00\x00\x00", b"\x02\x01\x00\x00", b"\x02\x09\x00\x00", b"\x01\x01\x01\x08"]
+)
 def test_it_counts_broken_options_and_analyses_the_packet(options: bytes) -> None:
     frame = segment(payload=b"abc", options=options)
     (row,) = decode(frame)
