@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
 application = get_wsgi_application()
+import_module(settings.ROOT_URLCONF)  # what is broken breaks at the start, and the first call finds all imported

@@ -24,7 +24,7 @@ class Ledger:
     observed: list[Interval] = field(default_factory=list)
     revisions: dict[int, int] = field(default_factory=dict)  # hour -> how often it changed after it was complete
     pending: list[int] = field(default_factory=list)  # hours being changed right now: raised at the next start
-    removed_before: int | None = None  # retention has removed series older than this
+    is_captured: bool = False  # a running capture has written here: the last bucket may still grow after a restart
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -32,7 +32,7 @@ class Ledger:
             "observed": self.observed,
             "revisions": {str(hour): n for hour, n in self.revisions.items()},
             "pending": self.pending,
-            "removed_before": self.removed_before,
+            "is_captured": self.is_captured,
         }
 
 
@@ -54,7 +54,7 @@ def read_ledger(root: Path) -> Ledger:
             [(int(start), int(end)) for start, end in found["observed"]],
             {int(hour): int(n) for hour, n in found["revisions"].items()},
             [int(hour) for hour in found["pending"]],
-            found["removed_before"],
+            bool(found.get("is_captured")),
         )
     except FileNotFoundError:
         return Ledger()

@@ -33,20 +33,28 @@ class LogWriter:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        self._size = 0
 
     def append(self, kind: int, parts: Sequence[bytes | memoryview]) -> None:
-        """Write one block whose payload is the parts, joined."""
+        """Write one block whose payload is the parts, joined; OSError (disk full) leaves the log as it was."""
         payload = b"".join(parts)
         crc = zlib.crc32(payload, kind)
         block = HEADER.pack(MAGIC, VERSION, kind, len(payload), crc) + payload
         view = memoryview(block)
-        while view:
-            view = view[os.write(self._fd, view) :]
+        try:
+            while view:
+                view = view[os.write(self._fd, view) :]
+        except OSError:
+            os.ftruncate(self._fd, self._size)
+            raise
+        self._size += len(block)
 
     def close(self) -> None:
         """Say that nothing more comes."""
-        self.append(END, [])
-        os.close(self._fd)
+        try:
+            self.append(END, [])
+        finally:
+            os.close(self._fd)
 
 
 def read_blocks(file: BinaryIO, start: int = 0) -> Iterator[Block]:

@@ -123,18 +123,19 @@ class SeriesReader:
 
 
 def _merged(query: SeriesQuery, partials: list[Partial]) -> Merged:
-    if any(len(partial.t) > MAX_ROWS for partial in partials):
+    rows = merge(partials, query.scalars, query.histograms)
+    if len(rows.t) > MAX_ROWS:
         raise QueryError(f"more than {MAX_ROWS} rows; take a larger 'step', a smaller 'limit' or a shorter range")
-    return merge(partials, query.scalars, query.histograms)
+    return rows
 
 
 def complete_until(snapshot: Snapshot, step: int) -> int:
-    """Where nothing is capturing, the last bucket is as complete as it will ever be: its end counts.
+    """Where nothing ever captured, the last bucket is as complete as it will ever be: its end counts.
 
     Beyond an hour it does not: a later ingest into the same hour raises the hour's revision, into the next one not.
     """
     until = snapshot.complete_until
-    return until if snapshot.clock or HOUR_S % step else until + -until % step
+    return until if snapshot.ledger.is_captured or HOUR_S % step else until + -until % step
 
 
 def whole_of(snapshot: Snapshot) -> Range:

@@ -52,7 +52,7 @@ class FilesSource:
         sql = (
             f"SELECT {', '.join([self._bucket_sql(), f'{group} AS g', *select])} FROM {self._source(self._files, join)}"
         )
-        found = self._run(f"{sql} GROUP BY b, g", self._where.parameters).fetchnumpy()
+        found = self._run(f"{sql} GROUP BY b, g LIMIT {MAX_ROWS + 1}", self._where.parameters).fetchnumpy()
         t = np.asarray(found["b"], np.int64)
         absent = {key: np.full(len(t), absent_value(key), np.int64) for key in self._query.scalars}
         scalars = {key: np.asarray(found.get(key, absent[key]), np.int64) for key in self._query.scalars}

@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
+import duckdb
 import numpy as np
 
 from cstor.buckets.second import ClosedSecond, SessionBatch
@@ -90,6 +91,9 @@ class StoreWriter:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="publish")
         self._waiting: list[Future[None]] = []
         self.published = 0  # parts handed to the publisher
+        self.problem: str | None = None  # why the last write of a live capture failed; None once one succeeded
+        self.failures = 0
+        self._failed: list[OpenPart[ClosedSecond] | OpenPart[SessionBatch]] = []
         self._seconds: dict[int, OpenPart[ClosedSecond]] = {}
         self._sessions: dict[int, OpenPart[SessionBatch]] = {}
 
@@ -102,8 +106,7 @@ class StoreWriter:
         for second in seconds:
             if len(second.keys):
                 part = self._part(self._seconds, "series", hour_of(second.t))
-                if part.log:
-                    part.log.append(log.SECOND, codec.encode_second(second))
+                self._log(part, log.SECOND, codec.encode_second(second) if part.log else [])
                 self._add(part, self._seconds, second, len(second.keys), MAX_ROWS)
 
     def add_sessions(self, batch: SessionBatch) -> None:
@@ -119,12 +122,14 @@ class StoreWriter:
                 if part.rows + len(some.rows) > MAX_SESSIONS:
                     self._publish(self._sessions.pop(hour))
                     part = self._part(self._sessions, "sessions", hour)
-                if part.log:
-                    part.log.append(log.SESSIONS, codec.encode_sessions(some))
+                self._log(part, log.SESSIONS, codec.encode_sessions(some) if part.log else [])
                 self._add(part, self._sessions, some, len(some.rows), MAX_SESSIONS)
 
     def rotate(self) -> None:
-        """Publish everything that was added so far; the next rows begin new parts."""
+        """Publish everything that was added so far, and what could not be published before."""
+        failed, self._failed = self._failed, []
+        for part in failed:
+            self._submit(part)
         for parts in (self._seconds, self._sessions):
             for hour in sorted(parts):
                 self._publish(parts.pop(hour))  # type: ignore[attr-defined]
@@ -144,12 +149,26 @@ class StoreWriter:
     def _part(self, parts: dict[int, OpenPart[Item]], dataset: str, hour: int) -> OpenPart[Item]:
         part = parts.get(hour)
         if part is None:
-            sequence = self._sequence.next()
-            writer = LogWriter(log_path(self._root, dataset, hour, sequence)) if self._live else None
-            if writer:
-                writer.append(log.HEAD, [codec.head()])
-            part = parts[hour] = OpenPart(dataset, hour, sequence, writer)
+            part = parts[hour] = OpenPart(dataset, hour, self._sequence.next(), None)
+            if self._live:
+                self._open_log(part)
         return part
+
+    def _open_log(self, part: OpenPart[Item]) -> None:
+        try:
+            part.log = LogWriter(log_path(self._root, part.dataset, part.hour, part.sequence))
+        except OSError as error:
+            self._note(error)  # the part lives in memory alone until it is published
+            return
+        self._log(part, log.HEAD, [codec.head()])
+
+    def _log(self, part: OpenPart[Item], kind: int, block: list[bytes]) -> None:
+        """Append to the part's log. A full disk loses the log's copy only: the part itself is published later."""
+        if part.log:
+            try:
+                part.log.append(kind, block)
+            except OSError as error:
+                self._note(error)
 
     def _add(self, part: OpenPart[Item], parts: dict[int, OpenPart[Item]], item: Item, rows: int, limit: int) -> None:
         part.items.append(item)
@@ -159,15 +178,35 @@ class StoreWriter:
 
     def _publish(self, part: OpenPart[Item]) -> None:
         if part.log:
-            part.log.close()
-        self._waiting = [future for future in self._waiting if not future.done() or future.result()]
-        while len(self._waiting) >= MAX_WAITING:
-            self._waiting.pop(0).result()
-        self._waiting.append(self._pool.submit(self._write, part))
+            try:
+                part.log.close()
+            except OSError as error:
+                self._note(error)
+        self._submit(part)
         self.published += 1
 
-    def _write(self, part: OpenPart[Item]) -> None:
+    def _submit(self, part: OpenPart[Any]) -> None:
+        for future in [future for future in self._waiting if future.done()]:
+            self._waiting.remove(future)
+            future.result()
+        while len(self._waiting) >= MAX_WAITING and not self._live:
+            self._waiting.pop(0).result()
+        self._waiting.append(self._pool.submit(self._write, part))
+
+    def _write(self, part: OpenPart[Any]) -> None:
         write = self._publisher.series if part.dataset == "series" else self._publisher.sessions
-        write(part.hour, part.sequence, part.items)  # type: ignore[operator]
+        try:
+            write(part.hour, part.sequence, part.items)
+        except (OSError, duckdb.Error) as error:
+            if not self._live:
+                raise
+            self._note(error)
+            self._failed.append(part)  # its log stays, readers have it from there; tried again at the next rotation
+            return
+        self.problem = None
         if part.log:
             part.log.path.unlink()
+
+    def _note(self, error: Exception) -> None:
+        self.failures += 1
+        self.problem = f"series and sessions cannot be written: {error}"

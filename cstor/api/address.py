@@ -1,0 +1,22 @@
+"""Whether the API can listen where it is told to."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+
+from cstor.config import ConfigError, split_address
+
+
+def check_free(listen: str) -> None:
+    """ConfigError if not: gunicorn would try for five seconds and then say it in five lines."""
+    host, port = split_address(listen)
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with contextlib.closing(socket.socket(family, socket.SOCK_STREAM)) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot listen on {listen}: {error.strerror}; change listen, or stop what runs there"
+        ) from None
