@@ -108,7 +108,7 @@ def _wait_until_up(layout: Layout, process: subprocess.Popen[bytes], supervisor:
         if waiting and time.monotonic() > deadline:
             say(f"{', '.join(waiting)} did not come up within {_START_S:.0f} s: see {layout.data / 'logs'}")
             return
-        time.sleep(0.2)
+        time.sleep(0.5)
 
 
 def _answers(url: str) -> bool:

@@ -104,7 +104,7 @@ def _program(process: Process, logs: Path) -> dict[str, object]:
         "priority": process.priority,
         "autorestart": "true",
         # Each failed start waits a second longer than the one before; the watch tries anew after that.
-        "startsecs": 2,
+        "startsecs": 5,
         "startretries": 10,
         "stopsignal": "TERM",
         "stopwaitsecs": process.stop_s,
