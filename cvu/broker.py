@@ -55,11 +55,6 @@ class Broker:
     def start(self) -> None:
         """Open socket and outputs; ConfigError says which one cannot be opened and what to do."""
         self._warm_up()
-        for output, config in zip(self._outputs, self.config.outputs, strict=True):
-            try:
-                output.start()
-            except OSError as error:
-                raise ConfigError(f"[[output]] {config.name}: {config.to}: {error.strerror}") from None
         try:
             self._receiver = UdpReceiver(*host_and_port(self.config.listen, "listen"), batch=BATCH)
         except OSError as error:
@@ -67,6 +62,12 @@ class Broker:
                 f"cannot listen on {self.config.listen} (UDP): {error.strerror}; "
                 "stop what listens there or set another `listen` address"
             ) from None
+        for output, config in zip(self._outputs, self.config.outputs, strict=True):
+            try:
+                output.start()
+            except OSError as error:
+                self._receiver.close()
+                raise ConfigError(f"[[output]] {config.name}: {config.to}: {error.strerror}") from None
         self.stats.alive_at = self._clock()
 
     def _warm_up(self) -> None:

@@ -58,6 +58,7 @@ class PcapfileOutput:
     def stop(self) -> None:
         if self._writer is not None:
             self._writer.close()
+            self._writer = None
             self._hidden.replace(self._path)
 
 
