@@ -133,14 +133,14 @@ def from_bytes(cells: Sequence[bytes | memoryview | None]) -> Cells:
 def to_bytes(cells: Cells) -> list[bytes]:
     """One bytes object per cell; empty cells are empty."""
     raw, stops = cells.pairs.astype(PAIR).tobytes(), np.cumsum(cells.lengths) * PAIR.itemsize
-    return [raw[start:stop] for start, stop in zip([0, *stops[:-1].tolist()], stops.tolist(), strict=True)]
+    return [raw[start:stop] for start, stop in zip([0, *stops.tolist()], stops.tolist(), strict=False)]
 
 
 def to_flat(cells: Cells) -> list[list[int]]:
     """Each cell as the API's flat list [bin, n, bin, n, ...]."""
     flat = np.stack([cells.bins, cells.counts], axis=1).ravel().tolist()
     stops = (np.cumsum(cells.lengths) * 2).tolist()
-    return [flat[start:stop] for start, stop in zip([0, *stops[:-1]], stops, strict=True)]
+    return [flat[start:stop] for start, stop in zip([0, *stops], stops, strict=False)]
 
 
 def from_flat(cells: Sequence[Sequence[int] | None]) -> Cells:
