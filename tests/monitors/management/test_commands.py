@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import stat
 from io import StringIO
 from pathlib import Path
 
 import pytest
-from django.contrib.auth import authenticate, get_user_model
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
@@ -15,20 +13,6 @@ from monitors.models import Monitor, Node
 from tests.monitors.stub_node import StubNode
 
 pytestmark = pytest.mark.django_db
-
-
-def test_it_makes_the_first_user_once(tmp_path: Path) -> None:
-    file, out = tmp_path / "login", StringIO()
-    call_command("ensure_user", password_file=file, stdout=out)
-    name, password = file.read_text().split()
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert f"Login {name}, password {password}" in out.getvalue()
-    assert authenticate(username=name, password=password) is not None
-    again = StringIO()
-    call_command("ensure_user", password_file=file, stdout=again)
-    assert "exists already" in again.getvalue()
-    assert get_user_model().objects.count() == 1
-    assert file.read_text().split() == [name, password]
 
 
 def test_it_adds_a_node_and_a_monitor_and_updates_them(stub: StubNode, tmp_path: Path) -> None:
