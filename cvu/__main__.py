@@ -52,9 +52,10 @@ def run_broker(options: argparse.Namespace) -> int:
     config = load(options.config)
     broker = Broker(config)
     api = Api(broker.stats, *host_and_port(config.http, "http")) if config.http else None
+    broker.start()
+    # Only now: whoever stops us while kernels are compiled need not wait for them.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: broker.stop())
-    broker.start()
     if api is not None:
         api.start()
     host, port = broker.address
