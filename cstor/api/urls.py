@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.util import find_spec
-
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView
 
 from cstor.api.healthz import healthz
 from cstor.api.metrics import metrics
+from cstor.api.packets import packet_count, packets
 from cstor.api.prometheus import prometheus
 from cstor.api.series import SeriesView
 from cstor.api.sessions import sessions
@@ -23,9 +21,8 @@ urlpatterns = [
     path("api/v1/metrics", metrics),
     path("api/v1/series", SeriesView.as_view()),
     path("api/v1/sessions", sessions),
+    path("api/v1/packets", packets),
+    path("api/v1/packets/count", packet_count),
 ]
-if find_spec("cstor.api.packets"):
-    packets = import_module("cstor.api.packets")
-    urlpatterns += [path("api/v1/packets", packets.packets), path("api/v1/packets/count", packets.packet_count)]
 handler404 = "cstor.api.problems.not_found"
 handler500 = "cstor.api.problems.failed"

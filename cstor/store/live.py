@@ -1,6 +1,6 @@
-"""Reads the logs of live/ as they grow and keeps what they held for two minutes after it became Parquet.
+"""Reads the logs of live/ as they grow and holds what stands in them: questions about the last minutes open no file.
 
-So questions about the last minutes are answered from memory. One object per process, shared by its threads.
+The writer removes a log some time after it became Parquet. One object per process, shared by its threads.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from cstor.buckets.second import ClosedSecond, SessionBatch
 from cstor.store.codec import Decoder
 from cstor.store.layout import LIVE
 from cstor.store.log import END, HEAD, SECOND, SESSIONS, read_blocks
-
-KEPT_SECONDS = 150
 
 _LOG = re.compile(r"^(series|sessions)-(-?\d+)-(\d{10})\.log$")
 
@@ -37,7 +35,6 @@ class LivePart:
     sessions: list[SessionBatch] = field(default_factory=list)
     is_whole: bool = False  # its END was read: the published file holds nothing else
     position: int = 0
-    newest: int = 0  # greatest second read
     decoder: Decoder | None = None
 
 
@@ -58,7 +55,7 @@ class LiveTail:
         self._parts: dict[PartKey, LivePart] = {}
 
     def read(self) -> dict[PartKey, LivePartView]:
-        """Read what was appended since, forget what is old; returns every part that is held."""
+        """Read what was appended since, forget what is gone; returns every part that is held."""
         with self._lock:
             present = set()
             for path in sorted(self._folder.glob("*.log")):
@@ -82,9 +79,7 @@ class LiveTail:
                     if block.kind == HEAD:
                         part.decoder = Decoder(block.payload)
                     elif block.kind == SECOND and part.decoder:
-                        second = part.decoder.second(block.payload)
-                        part.seconds.append(second)
-                        part.newest = max(part.newest, second.t)
+                        part.seconds.append(part.decoder.second(block.payload))
                     elif block.kind == SESSIONS and part.decoder:
                         part.sessions.append(part.decoder.sessions(block.payload))
                     part.is_whole = block.kind == END
@@ -92,10 +87,5 @@ class LiveTail:
             pass  # published since the folder was read: its Parquet file is found instead
 
     def _forget(self, present: set[PartKey]) -> None:
-        """Sessions go as soon as they are published, seconds when the newest are KEPT_SECONDS further."""
-        newest = max((part.newest for part in self._parts.values()), default=0)
-        for key in list(self._parts):
-            part = self._parts[key]
-            is_recent = key.dataset == "series" and part.is_whole and part.newest >= newest - KEPT_SECONDS
-            if key not in present and not is_recent:
-                del self._parts[key]
+        for key in [key for key in self._parts if key not in present]:
+            del self._parts[key]

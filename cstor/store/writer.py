@@ -1,12 +1,14 @@
 """Closed seconds and sessions on their way to the disk: into live logs at once, into Parquet a minute at a time.
 
 A log holds one hour's rows and has the number of the Parquet files that it becomes. Publishing renames latency first,
-then series, then drops the log: a reader that looks at logs, series, latency in this order sees every row once.
-`ingest` needs no logs: it publishes as it goes.
+then series: a reader that looks at logs, series, latency in this order sees every row once. A log stays for a while
+after that: readers have the last minutes from it. `ingest` needs no logs: it publishes as it goes.
 """
 
 from __future__ import annotations
 
+import time
+from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -28,6 +30,7 @@ from cstor.store.sequence import Sequence
 MAX_ROWS = 250_000  # of one part in memory: a part that grows beyond is published early
 MAX_SESSIONS = 50_000
 MAX_WAITING = 4  # parts that wait for the publisher before the writer waits for it
+LOGS_KEPT_S = 130.0  # after publishing; with a part a minute, readers have two to three minutes in memory
 SESSION_ID_BITS = 20  # a part's sequence above, the row within below: MAX_SESSIONS fits
 
 Item = TypeVar("Item", ClosedSecond, SessionBatch)
@@ -93,6 +96,7 @@ class StoreWriter:
         self.published = 0  # parts handed to the publisher
         self.problem: str | None = None  # why the last write of a live capture failed; None once one succeeded
         self.failures = 0
+        self._old_logs: deque[tuple[float, Path]] = deque()
         self._failed: list[OpenPart[ClosedSecond] | OpenPart[SessionBatch]] = []
         self._seconds: dict[int, OpenPart[ClosedSecond]] = {}
         self._sessions: dict[int, OpenPart[SessionBatch]] = {}
@@ -127,6 +131,7 @@ class StoreWriter:
 
     def rotate(self) -> None:
         """Publish everything that was added so far, and what could not be published before."""
+        self._drop_logs(LOGS_KEPT_S)
         failed, self._failed = self._failed, []
         for part in failed:
             self._submit(part)
@@ -143,6 +148,7 @@ class StoreWriter:
     def close(self) -> None:
         self.rotate()
         self.flush()
+        self._drop_logs(0.0)
         self._pool.shutdown()
         self._publisher.close()
 
@@ -205,7 +211,11 @@ class StoreWriter:
             return
         self.problem = None
         if part.log:
-            part.log.path.unlink()
+            self._old_logs.append((time.monotonic(), part.log.path))
+
+    def _drop_logs(self, kept_s: float) -> None:
+        while self._old_logs and time.monotonic() - self._old_logs[0][0] >= kept_s:
+            self._old_logs.popleft()[1].unlink(missing_ok=True)
 
     def _note(self, error: Exception) -> None:
         self.failures += 1

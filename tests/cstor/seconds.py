@@ -1,4 +1,4 @@
-"""Closed seconds and sessions in words, for tests of the store: `second(100, row("10.0.0.1", "10.0.0.2", bytes_client=5))`."""
+"""Closed seconds and sessions in words, for tests of the store: `second(100, row(client, server, bytes_client=5))`."""
 
 from __future__ import annotations
 
