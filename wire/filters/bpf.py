@@ -25,7 +25,7 @@ REJECTS_ALL = "expression rejects all packets"
 RETURN_NOTHING = np.array([[0x06, 0, 0, 0]], np.int64)
 
 
-class LibpcapMissing(RuntimeError):
+class LibpcapMissing(OSError):
     """The library cannot be loaded; the message is the line that installs it."""
 
 

@@ -1,0 +1,90 @@
+"""The matching packets of one segment: read to its last whole record, decode, run the filter, keep what matches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
+
+import numpy as np
+
+from cstor.search.gather import chosen_frames, in_time_order
+from cstor.search.roles import FlowRoles
+from cstor.store.catalog import Segment, open_segment
+from wire.filters.packets import PacketFilter
+from wire.packets.batch import MAX_PACKETS, PacketBatch
+from wire.packets.capturefile import CaptureError, Chunks
+from wire.packets.decode import decode_batch
+from wire.packets.fragments import new_fragment_table
+from wire.packets.layout import new_error_counters, new_packets
+from wire.packets.pcap import PcapReader
+
+
+class Matcher:
+    """A filter with what it has to remember from packet to packet of one search."""
+
+    def __init__(self, chosen: PacketFilter, start_ns: int, end_ns: int) -> None:
+        self.chosen = chosen
+        self.start_ns = start_ns
+        self.end_ns = end_ns
+        self.scanned = 0
+        self._packets = new_packets(MAX_PACKETS)
+        self._counters = new_error_counters()
+        self._fragments = new_fragment_table() if chosen.needs_packets else None
+        self._roles = FlowRoles() if chosen.needs_roles else None
+
+    def mask(self, batch: PacketBatch) -> np.ndarray:
+        """Which packets of a batch match and lie in the range."""
+        self.scanned += batch.packets
+        inside = (batch.time_ns >= self.start_ns) & (batch.time_ns < self.end_ns)
+        if not inside.any():
+            return inside
+        packets = forward = None
+        if self._fragments is not None:
+            packets = self._packets[: decode_batch(batch, self._packets, self._counters, self._fragments)]
+        if self._roles is not None:
+            forward = self._roles.forward(packets)
+        return inside & self.chosen.mask(batch, packets, forward)
+
+
+class _Bounded:
+    """A file that ends at the last whole record, while more is being written behind it."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self.file = file
+        self.left = size
+
+    def readinto(self, target: memoryview) -> int:
+        count = self.file.readinto(target[: min(len(target), self.left)])  # type: ignore[attr-defined]
+        self.left -= count
+        return int(count)
+
+    def close(self) -> None:
+        self.file.close()
+
+
+def scan(segment: Segment, matcher: Matcher) -> Iterator[tuple[PacketBatch, np.ndarray]]:
+    """The segment's batches with what matches of each; a batch is valid until the next."""
+    try:
+        file = open_segment(segment)
+    except FileNotFoundError:
+        raise CaptureError(segment.path, 0, "retention removed this segment during the search") from None
+    with PcapReader(Chunks(segment.path, _Bounded(file, segment.bytes_valid))) as reader:  # type: ignore[arg-type]
+        for batch in reader:
+            yield batch, matcher.mask(batch)
+            if segment.ordered and batch.time_ns[-1] >= matcher.end_ns:
+                return
+
+
+def matches(segment: Segment, matcher: Matcher, tell: Callable[[], None]) -> Iterator[PacketBatch]:
+    """The matching packets in time order, in batches of their own; `tell` is called as the work goes on."""
+    found: list[PacketBatch] = []
+    for batch, mask in scan(segment, matcher):
+        tell()
+        if mask.any():
+            kept = chosen_frames(batch, mask)
+            if segment.ordered:
+                yield kept
+            else:
+                found.append(kept)
+    if found:
+        yield from in_time_order(found)
