@@ -15,10 +15,13 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import stat
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -80,17 +83,19 @@ def _usable(folder: Path) -> bool:
 
 def _remove_old(root: Path) -> None:
     """Drop what no run has used for a month: each edit of a kernel leaves a folder behind."""
-    limit = max((entry.stat().st_mtime for entry in root.iterdir()), default=0) - KEPT_DAYS * 86400
+    limit = time.time() - KEPT_DAYS * 86400
     for folder in root.iterdir():
-        if folder.is_dir() and folder.stat().st_mtime < limit:
-            for path in sorted(folder.rglob("*"), reverse=True):
-                path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)
-            folder.rmdir()
+        with suppress(OSError):  # another process may be doing the same
+            if folder.is_dir() and folder.stat().st_mtime < limit:
+                shutil.rmtree(folder)
 
 
 @cache
 def _folder(file: Path) -> Path:
-    return cache_root() / f"{file.stem}-{source_hash(file)}"
+    folder = cache_root() / f"{file.stem}-{source_hash(file)}"
+    with suppress(OSError):
+        os.utime(folder)
+    return folder
 
 
 @cache

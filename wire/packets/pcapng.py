@@ -266,7 +266,9 @@ def clock(ticks, interface):
         return ticks // interface["divide"]
     if shift > 62:
         return np.int64(0)
-    whole, part = ticks >> shift, ticks & ((np.int64(1) << shift) - 1)
+    whole, part = ticks, ticks & ((np.int64(1) << shift) - 1)
+    if shift > 0:
+        whole = ticks >> shift & ((np.int64(1) << (64 - shift)) - 1)  # a full 64-bit count of fractions is no negative
     if shift > 33:
         part, shift = part >> (shift - 33), np.int64(33)
     return whole * SECOND + (part * SECOND >> shift)
