@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from collections.abc import Callable
 
 import numpy as np
@@ -91,8 +93,19 @@ class Engine:
         self.drain()
 
 
+COMPILING_AFTER_S = 3.0  # loading compiled kernels takes less
+
+
 def warm_up() -> None:
-    """Compile (or load) the kernels before packets wait for them."""
+    """Load the kernels before packets wait for them; after an update they are compiled, which is said."""
+    notice = threading.Timer(COMPILING_AFTER_S, _say_compiling)
+    notice.daemon = True
+    notice.start()
     engine = Engine(AnalysisConfig())
     engine.take(batch_of([bytes(64)], [1_000_000_000]))
     engine.finish()
+    notice.cancel()
+
+
+def _say_compiling() -> None:
+    print("cstor: compiling the packet kernels, once after an update (about a minute)", file=sys.stderr, flush=True)

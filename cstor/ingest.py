@@ -16,7 +16,7 @@ import numpy as np
 
 from cstor.buckets.second import ClosedSecond
 from cstor.capture.pcapfile import PcapFileSource
-from cstor.engine import Engine
+from cstor.engine import Engine, warm_up
 from cstor.flows.analysis import AnalysisConfig
 from cstor.store.layout import SECOND_NS, WriterLock, hour_of, open_store
 from cstor.store.ledger import raise_revisions, read_ledger, united, write_ledger
@@ -73,6 +73,7 @@ class Ingest:
     def __enter__(self) -> Ingest:
         self._lock.__enter__()
         recover(self._root)
+        warm_up()
         sequence = Sequence(self._root)
         self._store = StoreWriter(self._root, sequence, live=False)
         self._segments = SegmentWriter(self._root, sequence, live=False)
