@@ -15,7 +15,8 @@ from typing import Any
 from django.http import JsonResponse, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.decorators import api_view
+from rest_framework.decorators import api_view, renderer_classes
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
 from cstor.api.problems import Problem, bad_request
@@ -40,6 +41,18 @@ BUSY = threading.BoundedSemaphore(MAX_SEARCHES)
 
 _COMMON = ("filter", "from", "to", "outer")
 _STREAM = (*_COMMON, "max_bytes", "max_packets", "format")
+
+
+class _AsPcap(JSONRenderer):
+    """Lets a caller say `Accept: application/vnd.tcpdump.pcap`; what is rendered is only ever a problem."""
+
+    media_type = FORMATS["pcap"]
+    format = "pcap"
+
+
+class _AsPcapng(_AsPcap):
+    media_type = FORMATS["pcapng"]
+    format = "pcapng"
 
 
 class _Stream:
@@ -78,6 +91,7 @@ class _Stream:
     responses={(200, FORMATS["pcap"]): OpenApiTypes.BINARY},
 )
 @api_view(["GET"])
+@renderer_classes([JSONRenderer, _AsPcap, _AsPcapng])
 def packets(request: Request) -> StreamingHttpResponse:
     """Packets of [from, to) that match, in time order, as a capture file with nanoseconds."""
     given = _given(request, _STREAM)
