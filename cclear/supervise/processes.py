@@ -30,6 +30,7 @@ def processes(layout: Layout) -> list[Process]:
         _worker("worker-rollups", "rollups", "prefork", 1),
         _worker("worker-jobs", "default,searches,reports", "threads", 4),
         _beat(layout),
+        Process("captures", (sys.executable, "manage.py", "keep_captures"), priority=25),
         _web(layout),
         _broker(layout),
         *([_lab(layout)] if layout.scenario else []),

@@ -7,11 +7,12 @@ A lock in the database lets one keeper work at a time.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import logging
-import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 ADVISORY_LOCK = 0x63436C43
 RESTART_AFTER_S = 10.0
 STOP_WITHIN_S = 10.0
+_PR_SET_PDEATHSIG = 1
 
 
 @dataclass
@@ -90,6 +92,7 @@ class Keeper:
 
     def _ingested(self, capture: Capture) -> None:
         summary, told = read_summary(capture.folder / "ingest.log")
+        told = told.replace(f"{capture.folder / 'files'}/", "")
         if not summary or not summary.get("packets"):
             told = told or "No packets were found in it."
             Capture.objects.filter(pk=capture.pk).update(state=CaptureState.FAILED, error=told, summary=summary)
@@ -145,16 +148,22 @@ def free_port() -> int:
 def _token(path: Path) -> str:
     """The store's own token: other users of this machine must not read its packets."""
     if not path.exists():
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(32))
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(32))
     return path.read_text().strip()
 
 
+def _end_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 def _start(command: list[str], log_path: Path) -> Child:
-    with open(log_path, "wb") as output:
+    with log_path.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "cstor", *command],
             cwd=settings.BASE_DIR, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+            # Should the keeper be killed, its children must not stay and hold the stores' locks.
+            preexec_fn=_end_with_parent,  # noqa: PLW1509 - the keeper has no threads
         )  # fmt: skip
     return Child(process, time.monotonic())
 
