@@ -27,6 +27,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if "CCLEAR_TEST_DATA" not in os.environ:
         folder = Path(tempfile.mkdtemp(prefix="cclear-tests-"))
         os.environ["CCLEAR_TEST_DATA"] = os.environ["DATA_DIR"] = str(folder)
+        # Compiled kernels outlive the run: they are found by a hash of their sources.
+        cache = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
+        os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(cache) / "cclear"))
         config.add_cleanup(lambda: _remove(folder))
 
 

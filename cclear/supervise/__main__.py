@@ -82,7 +82,7 @@ def say(line: str) -> None:
 
 
 def _start(layout: Layout) -> subprocess.Popen[bytes]:
-    say("Starting capture nodes, workers, web, broker and lab")
+    say("Starting capture nodes, workers, web, broker and lab (the first time they compile their kernels: a minute)")
     config = layout.data / "config" / "supervisord.conf"
     return subprocess.Popen(
         [sys.executable, "-m", "supervisor.supervisord", "--configuration", str(config)],
@@ -106,7 +106,7 @@ def _wait_until_up(layout: Layout, process: subprocess.Popen[bytes], supervisor:
         watch.look(supervisor.states())
         waiting = {name: url for name, url in waiting.items() if not _answers(url)}
         if waiting and time.monotonic() > deadline:
-            say(f"{', '.join(waiting)} did not come up within {_START_S:.0f} s: see {layout.data / 'logs'}")
+            say(f"{', '.join(waiting)} did not come up within {_START_S:.0f} s, going on: see {layout.data / 'logs'}")
             return
         time.sleep(0.5)
 
@@ -132,8 +132,8 @@ def _tell(layout: Layout, show_password: bool) -> None:
 
 def _keep(process: subprocess.Popen[bytes], supervisor: Supervisor, watch: Watch) -> None:
     while process.poll() is None:
-        for name in watch.look(supervisor.states()):
-            supervisor.start(name)
+        for state in watch.look(supervisor.states()):
+            supervisor.start(state)
         time.sleep(_LOOK_S)
     say(f"supervisor ended by itself (exit status {process.returncode})")
 

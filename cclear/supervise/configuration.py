@@ -12,7 +12,7 @@ from cclear.environment import ROOT
 from cclear.services.account import Account
 from cclear.services.sockets import make_socket_folder
 from cclear.supervise.layout import Layout, NodeLayout
-from cclear.supervise.processes import Process, processes
+from cclear.supervise.processes import GROUPS, Process, processes
 
 # Enough for hours of the lab's traffic on a laptop's disk.
 PACKETS_BYTES = 4 * 1024**3
@@ -80,7 +80,6 @@ def _supervisor(layout: Layout) -> str:
             "logfile_maxbytes": "10MB",
             "pidfile": layout.data / "config" / "supervisord.pid",
             "childlogdir": logs,
-            "directory": ROOT,
             "umask": "077",
         },
         "rpcinterface:supervisor": {
@@ -90,6 +89,7 @@ def _supervisor(layout: Layout) -> str:
     if os.geteuid() == 0:
         # It would warn otherwise: capture on interfaces needs root anyway.
         sections["supervisord"]["user"] = "root"
+    sections |= _groups(processes(layout))
     sections |= {f"program:{process.name}": _program(process, logs) for process in processes(layout)}
     text = "".join(
         f"\n[{name}]\n" + "".join(f"{key}={_escape(value)}\n" for key, value in values.items())
@@ -98,10 +98,19 @@ def _supervisor(layout: Layout) -> str:
     return _MADE.replace("#", ";") + text
 
 
+def _groups(members: list[Process]) -> dict[str, dict[str, object]]:
+    groups = {group: [process.name for process in members if process.group == group] for group in GROUPS}
+    return {
+        f"group:{group}": {"programs": ",".join(names), "priority": GROUPS.index(group)}
+        for group, names in groups.items()
+        if names
+    }
+
+
 def _program(process: Process, logs: Path) -> dict[str, object]:
     return {
         "command": shlex.join(process.command),
-        "priority": process.priority,
+        "directory": ROOT,
         "autorestart": "true",
         # Each failed start waits a second longer than the one before; the watch tries anew after that.
         "startsecs": 5,

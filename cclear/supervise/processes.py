@@ -1,11 +1,16 @@
-"""What `make run` keeps running, in order: the lowest priority starts first and stops last."""
+"""What `make run` keeps running, and in which order it starts and stops."""
 
 from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
 
+from cclear.environment import ROOT
 from cclear.supervise.layout import Layout, NodeLayout
+
+# Groups in the order in which they start; they stop in the opposite one, the members of a group together. Capture comes
+# first, so that nothing is missed; the source of the traffic goes first, so that nothing is lost at the end.
+GROUPS = ("capture", "work", "web", "broker", "lab")
 
 CELERY = (sys.executable, "-m", "celery", "-A", "cclear", "--quiet")
 WORKER = ("worker", "--without-gossip", "--without-mingle", "--loglevel", "WARNING")
@@ -17,12 +22,11 @@ class Process:
 
     name: str
     command: tuple[str, ...]
-    priority: int
+    group: str
     stop_s: int = 30
 
 
 def processes(layout: Layout) -> list[Process]:
-    """Capture first, so that nothing is missed; the source of the traffic last, so that nothing is lost at the end."""
     return [
         *(_node(layout, node) for node in layout.nodes),
         # Pulls wait for nodes, hence threads; roll-ups compute, hence one process; long jobs delay neither.
@@ -30,7 +34,7 @@ def processes(layout: Layout) -> list[Process]:
         _worker("worker-rollups", "rollups", "prefork", 1),
         _worker("worker-jobs", "default,searches,reports", "threads", 4),
         _beat(layout),
-        Process("captures", (sys.executable, "manage.py", "keep_captures"), priority=25),
+        Process("captures", (sys.executable, str(ROOT / "manage.py"), "keep_captures"), "work"),
         _web(layout),
         _broker(layout),
         *([_lab(layout)] if layout.scenario else []),
@@ -39,18 +43,18 @@ def processes(layout: Layout) -> list[Process]:
 
 def _node(layout: Layout, node: NodeLayout) -> Process:
     config = str(layout.data / "config" / f"{node.name}.toml")
-    return Process(node.name, (sys.executable, "-m", "cstor", "run", "--config", config), priority=10, stop_s=60)
+    return Process(node.name, (sys.executable, "-m", "cstor", "run", "--config", config), "capture", stop_s=60)
 
 
 def _worker(name: str, queues: str, pool: str, concurrency: int) -> Process:
     size = ("--pool", pool, "--concurrency", str(concurrency))
-    return Process(name, (*CELERY, *WORKER, "--hostname", f"{name}@%h", "--queues", queues, *size), 20, stop_s=60)
+    return Process(name, (*CELERY, *WORKER, "--hostname", f"{name}@%h", "--queues", queues, *size), "work", stop_s=60)
 
 
 def _beat(layout: Layout) -> Process:
     schedule = str(layout.data / "beat-schedule")
     command = (*CELERY, "beat", "--schedule", schedule, "--pidfile", "", "--loglevel", "WARNING")
-    return Process("beat", command, priority=25)
+    return Process("beat", command, "work")
 
 
 def _web(layout: Layout) -> Process:
@@ -61,15 +65,15 @@ def _web(layout: Layout) -> Process:
         *("--worker-class", "gthread", "--workers", "2", "--threads", "8", "--timeout", "120"),
         *("--graceful-timeout", "10", "--access-logfile", "-"),
     )
-    return Process("web", command, priority=30)
+    return Process("web", command, "web")
 
 
 def _broker(layout: Layout) -> Process:
     config = str(layout.data / "config" / "cvu.toml")
-    return Process("cvu", (sys.executable, "-m", "cvu", "run", "--config", config), priority=40)
+    return Process("cvu", (sys.executable, "-m", "cvu", "run", "--config", config), "broker")
 
 
 def _lab(layout: Layout) -> Process:
     truth = str(layout.data / "lab-truth.json")
     command = ("-m", "lab", "run", "--scenario", layout.scenario, "--to", str(layout.broker), "--truth", truth)
-    return Process("lab", (sys.executable, *command), priority=50)
+    return Process("lab", (sys.executable, *command), "lab")

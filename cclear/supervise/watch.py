@@ -22,6 +22,7 @@ class State:
     """One process as supervisor sees it."""
 
     name: str
+    group: str
     state: str
     pid: int
     exit_status: int
@@ -45,12 +46,13 @@ class Supervisor:
         except _NO_ANSWER:
             return []
         return [
-            State(row["name"], row["statename"], row["pid"], row["exitstatus"], row["stdout_logfile"]) for row in rows
+            State(row["name"], row["group"], row["statename"], row["pid"], row["exitstatus"], row["stdout_logfile"])
+            for row in rows
         ]
 
-    def start(self, name: str) -> None:
+    def start(self, state: State) -> None:
         with contextlib.suppress(*_NO_ANSWER):
-            self._call().startProcess(name, False)
+            self._call().startProcess(f"{state.group}:{state.name}", False)
 
     def _call(self) -> Any:
         """A connection for one call: a signal may have broken off the one before."""
@@ -67,8 +69,8 @@ class Watch:
         self._pids: dict[str, int] = {}
         self._down_since: dict[str, float] = {}
 
-    def look(self, states: Iterable[State]) -> list[str]:
-        """Say what changed since the last look; names that supervisor gave up and that are to be started again."""
+    def look(self, states: Iterable[State]) -> list[State]:
+        """Say what changed since the last look; those that supervisor gave up and that are to be started again."""
         again = []
         for state in states:
             known = self._pids.get(state.name)
@@ -80,7 +82,7 @@ class Watch:
                 self._down_since[state.name] = self._clock()
                 self._say(f"{state.name} does not start{_last_words(state)}")
             if state.state == "FATAL" and self._clock() - self._down_since.get(state.name, 0.0) >= RETRY_S:
-                again.append(state.name)
+                again.append(state)
         return again
 
     def _up(self, state: State, known: int | None) -> None:
@@ -94,7 +96,9 @@ class Watch:
 
     def _down(self, state: State) -> None:
         self._down_since[state.name] = self._clock()
-        self._say(f"{state.name} died, it is started again{_last_words(state)}")
+        # supervisor's word for a signal.
+        cause = "killed" if state.exit_status == -1 else f"exit status {state.exit_status}"
+        self._say(f"{state.name} died ({cause}), it is started again{_last_words(state)}")
 
 
 def _last_words(state: State) -> str:

@@ -55,12 +55,13 @@ def test_it_starts_capture_first_and_stops_its_source_first(layout: Layout) -> N
     parser = configparser.RawConfigParser()
     parser.read(configuration.write(layout))
     order = {
-        name.removeprefix("program:"): parser.getint(name, "priority")
-        for name in parser.sections()
-        if name.startswith("program:")
+        name: parser.getint(section, "priority")
+        for section in parser.sections()
+        if section.startswith("group:")
+        for name in parser.get(section, "programs").split(",")
     }
-    assert sorted(order, key=lambda name: order[name])[:2] == ["cstor-a", "cstor-b"]
-    assert order["cstor-a"] < order["worker-pulls"] < order["beat"] < order["web"] < order["cvu"] < order["lab"]
+    assert order["cstor-a"] == order["cstor-b"] < order["worker-pulls"] == order["beat"]
+    assert order["beat"] < order["web"] < order["cvu"] < order["lab"]
 
 
 def test_it_quotes_paths_for_supervisor(layout: Layout) -> None:

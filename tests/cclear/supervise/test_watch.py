@@ -34,7 +34,7 @@ def watch(said: list[str], clock: Clock) -> Watch:
 
 
 def state(name: str = "RUNNING", pid: int = 10, log: str = "/nowhere/web.log") -> State:
-    return State("web", name, pid, 0, log)
+    return State("web", "web", name, pid, 0, log)
 
 
 def test_it_says_nothing_about_what_runs(watch: Watch, said: list[str]) -> None:
@@ -50,7 +50,10 @@ def test_it_says_once_who_died_and_once_who_is_back(watch: Watch, said: list[str
     clock.now = 4.0
     watch.look([state("STARTING", 11)])
     watch.look([state("RUNNING", 11)])
-    assert said == ["web died, it is started again (/nowhere/web.log)", "web is back after 4 s (process 11)"]
+    assert said == [
+        "web died (exit status 0), it is started again (/nowhere/web.log)",
+        "web is back after 4 s (process 11)",
+    ]
 
 
 def test_it_notices_a_death_between_two_looks(watch: Watch, said: list[str]) -> None:
@@ -71,4 +74,4 @@ def test_it_tries_anew_after_supervisor_has_given_up(watch: Watch, clock: Clock)
     watch.look([state()])
     assert watch.look([state("FATAL", 0)]) == []
     clock.now = RETRY_S
-    assert watch.look([state("FATAL", 0)]) == ["web"]
+    assert watch.look([state("FATAL", 0)]) == [state("FATAL", 0)]
