@@ -16,6 +16,10 @@ class Malformed(Exception):
     """A reason from layout.ERRORS."""
 
 
+class Unread(Exception):
+    """A tunnel that this reading does not know; tests of their own cover those."""
+
+
 class Frame:
     """One frame and what has been found in it."""
 
@@ -32,8 +36,8 @@ class Frame:
         return int.from_bytes(self.data[at : at + size], "big")
 
 
-def naive_decode(data: bytes, wire_length: int) -> Fields:
-    """Fields of an Ethernet frame under the names of layout.PACKET, `error` as its name."""
+def naive_decode(data: bytes, wire_length: int) -> Fields | None:
+    """Fields of an Ethernet frame under the names of layout.PACKET, `error` as its name; None for an unknown tunnel."""
     frame = Frame(data, wire_length)
     try:
         layer = ethernet(frame, 0, frame.whole)
@@ -42,6 +46,8 @@ def naive_decode(data: bytes, wire_length: int) -> Fields:
     except Malformed as fault:
         frame.found["error"] = str(fault)
         frame.found["complete"] = 0
+    except Unread:
+        return None
     return frame.found
 
 
@@ -153,17 +159,22 @@ def piece(frame: Frame, at: int, stop: int, offset: int) -> None:
     length = stop - at
     if length <= 0 or offset + length > 65535 or (frame.found["fragment"] in (1, 2) and length % 8):
         raise Malformed("bad_fragment")
+    is_named = frame.found["fragment"] == 1 and frame.found["protocol"] in (6, 17, 132)
+    if is_named and min(stop, len(frame.data)) - at >= 8:
+        frame.found["src_port"], frame.found["dst_port"] = unpack_from(">HH", frame.data, at)
 
 
 def transport(frame: Frame, protocol: int, at: int, stop: int) -> tuple[int, int, int] | None:
     end = min(stop, len(frame.data))
-    if protocol in (6, 17, 132) and end - at >= 4:
+    if protocol in (6, 17, 33, 132, 136) and end - at >= 4:
         frame.found["src_port"], frame.found["dst_port"] = unpack_from(">HH", frame.data, at)
     if protocol == 6:
         return tcp(frame, at, stop)
     if protocol == 17:
         return udp(frame, at, stop)
     frame.found["payload_length"] = stop - at
+    if protocol in (47, 97, 137):
+        raise Unread
     if protocol in (4, 41) and frame.found["tunnels"] < 4:
         return (0x0800 if protocol == 4 else 0x86DD), at, stop
     if protocol in (1, 58):
@@ -197,6 +208,8 @@ def udp(frame: Frame, at: int, stop: int) -> tuple[int, int, int] | None:
         raise Malformed("bad_udp_length")
     frame.found["payload_length"] = stop - at - 8
     target, inside = frame.found["dst_port"], at + 8
+    if target in (2152, 4790, 6635, 3544) or frame.found["src_port"] == 3544:
+        raise Unread
     if target in (4789, 6081) and stop - inside >= 8:
         frame.need(inside, 8, stop)
         opened = vxlan(frame, inside) if target == 4789 else geneve(frame, inside, stop)
