@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from cstor.store.layout import HOUR_S, LIVE, SECOND_NS, hour_folder, hour_of, hours
+from cstor.store.layout import LIVE, SECOND_NS, hour_folder, hour_of, hours
 
 MAGIC = b"cStorIdx"
 VERSION = 1
@@ -57,18 +57,17 @@ def read_head(path: Path) -> Segment | None:
 
 def segments(store_dir: Path, start_ns: int, end_ns: int) -> list[Segment]:
     """Segments, the live one too, that may hold packets of [start_ns, end_ns); by time of their first packet."""
-    found = {segment.path.name: segment for segment in all_segments(store_dir, before_ns=end_ns)}
+    found = {segment.path.name: segment for segment in all_segments(store_dir)}
     chosen = [segment for segment in found.values() if segment.first_ns < end_ns and segment.last_ns >= start_ns]
     return sorted(chosen, key=lambda segment: (segment.first_ns, segment.path.name))
 
 
-def all_segments(store_dir: Path, before_ns: int | None = None) -> Iterator[Segment]:
+def all_segments(store_dir: Path) -> Iterator[Segment]:
     """Every segment that has packets, the live ones first: one that is sealed meanwhile appears again, sealed."""
     yield from _heads(store_dir / LIVE, cached=False)
-    for hour, folder in hours(store_dir, "packets"):
-        # A file is filed by its first packet's hour, and unordered files may begin up to an hour earlier than that.
-        if before_ns is None or (hour - HOUR_S) * SECOND_NS < before_ns:
-            yield from _heads(folder, cached=True)
+    for _, folder in hours(store_dir, "packets"):
+        # A segment is filed by the packet that came first, which in an unordered one says little about the others.
+        yield from _heads(folder, cached=True)
 
 
 def open_segment(segment: Segment) -> BinaryIO:

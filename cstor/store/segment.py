@@ -25,6 +25,7 @@ from wire.packets.pcap import FILE_HEAD, pcap_header
 
 SEGMENT_BYTES = 256 << 20
 SEGMENT_SECONDS = 60
+SMALL_BYTES = 1 << 20  # of an ingested capture: a smaller segment may run on into the next hours
 BUFFER_BYTES = 4 << 20
 QUEUED_BUFFERS = 16
 
@@ -132,7 +133,8 @@ class SegmentWriter:
         now = self._growing
         first_ns = int(batch.time_ns[0])
         hour = first_ns // SECOND_NS // HOUR_S
-        if now and (now.link_type != batch.link_type or now.size + size > SEGMENT_BYTES or hour > now.hour):
+        is_new_hour = now and hour > now.hour and (self._live or now.size >= SMALL_BYTES)
+        if now and (now.link_type != batch.link_type or now.size + size > SEGMENT_BYTES or is_new_hour):
             self._hand_over()
             self._seal()
         if self._growing is None:
