@@ -263,7 +263,7 @@ class Migration(migrations.Migration):
                 ("covered", monitors.fields.Int8MultiRangeField(db_default=(), default=())),
                 ("lost", monitors.fields.Int8MultiRangeField(db_default=(), default=())),
                 ("frozen", monitors.fields.Int8MultiRangeField(db_default=(), default=())),
-                ("probed_from", models.BigIntegerField(null=True)),
+                ("probed", monitors.fields.Int8MultiRangeField(db_default=(), default=())),
                 ("revisions", models.JSONField(db_default={}, default=dict)),
                 ("next_run", models.DateTimeField()),
                 ("lease", models.UUIDField(null=True)),

@@ -17,9 +17,9 @@ class Pull(models.Model):
     """State of one monitor on one node.
 
     `frozen`: stretches whose rows retention removed from the base tier; rows that came now could not be folded.
-    `probed_from`: from here on, hours without traffic are known. `revisions` maps an hour (epoch second of its start,
-    as text) to [the node's revision that was pulled, the newest that the node told]; where they differ the hour is
-    pulled anew. `refused` counts rows dated after tomorrow.
+    `probed`: long gaps that were looked over, so that only what has traffic is missing there. `revisions` maps an hour
+    (epoch second of its start, as text) to [the node's revision that was pulled, the newest that the node told]; where
+    they differ the hour is pulled anew. `refused` counts rows dated after tomorrow.
     """
 
     pk = models.CompositePrimaryKey("monitor_id", "node_id")
@@ -28,7 +28,7 @@ class Pull(models.Model):
     covered = Int8MultiRangeField(default=(), db_default=())
     lost = Int8MultiRangeField(default=(), db_default=())
     frozen = Int8MultiRangeField(default=(), db_default=())
-    probed_from = models.BigIntegerField(null=True)
+    probed = Int8MultiRangeField(default=(), db_default=())
     revisions = models.JSONField(default=dict, db_default={})
     next_run = models.DateTimeField()
     lease = models.UUIDField(null=True)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from monitors.intervals import normalized
 from monitors.kinds.kind import KINDS
 from monitors.models import Pull
 from monitors.pulls.answer import Answer, BadAnswer, joined
 from monitors.pulls.normalize import busy_times, normalize
-from monitors.pulls.plan import Plan, Probe, Window, next_run, quiet, retry_delay_s
+from monitors.pulls.plan import PROBE_STEP_S, Plan, Probe, Window, next_run, quiet, retry_delay_s
 from monitors.series.write import Brought
 
 # A monitor that is behind comes again at once, after everybody else had a turn.
@@ -29,7 +30,7 @@ class Job:
         self.error = ""
         self.groups: dict[Window, Answer] = {}
         self.totals: dict[Window, Answer] = {}
-        self.busy: list[int] | None = None
+        self.busy: dict[Probe, list[int]] = {}
         kind = KINDS.get(self.monitor.kind)
         if kind is None:
             self.error = f"this console does not know the monitor kind {self.monitor.kind!r}"
@@ -48,11 +49,8 @@ class Job:
                 yield (window, False), self._query(window, monitor.resolution, **ranked)
             if self._apart or not by:
                 yield (window, True), self._query(window, monitor.resolution, by=[])
-        if self.plan.probe is not None:
-            yield (
-                (self.plan.probe, True),
-                self._query(self.plan.probe, self.plan.probe.step, by=[], metrics=["packets"]),
-            )
+        for probe in self.plan.probes:
+            yield (probe, True), self._query(probe, PROBE_STEP_S, by=[], metrics=["packets"])
 
     def _query(self, item: Window | Probe, step: int, **options: Any) -> dict[str, Any]:
         return {**self._what, "from": item.start, "to": item.stop, "step": step, **options}
@@ -61,7 +59,7 @@ class Job:
         """Check one answer and put it where it belongs."""
         try:
             if isinstance(item, Probe):
-                self.busy = busy_times(answer, item)
+                self.busy[item] = busy_times(answer, item)
                 return
             by = [] if total_only else self._what["by"]
             found = normalize(answer, item, self.monitor.resolution, by, self.monitor.revision, now)
@@ -85,13 +83,12 @@ class Job:
 
     def brought(self, took_ms: int, now: float) -> Brought:
         """What to write. An error comes with it: good windows are kept even so, and the next run backs off."""
-        monitor, pull, probe = self.monitor, self.pull, self.plan.probe
+        monitor, pull = self.monitor, self.pull
         due = next_run(now, monitor.interval_s, monitor.pk, pull.node_id)
         if self.error:
             due = now + retry_delay_s(pull.failures + 1, monitor.interval_s)
         elif self.plan.behind:
             due = min(due, now + BEHIND_AGAIN_S)
-        seen = probe is not None and self.busy is not None
         return Brought(
             monitor.pk,
             monitor.revision,
@@ -99,8 +96,8 @@ class Job:
             due,
             tuple(self.answers()),
             lost=self.plan.lost,
-            quiet=quiet(probe, self.busy) if seen else (),  # type: ignore[arg-type]
-            probed_from=probe.start if seen else None,  # type: ignore[union-attr]
+            quiet=normalized(pair for probe, busy in self.busy.items() for pair in quiet(probe, busy)),
+            probed=normalized((probe.start, probe.stop) for probe in self.busy),
             took_ms=took_ms,
             error=self.error,
             told=self.told,

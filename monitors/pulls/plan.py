@@ -15,9 +15,11 @@ from monitors.intervals import Interval, Intervals, clip, inner, normalized, out
 WINDOW_BUCKETS = 360
 HOUR_S = 3600
 DAY_S = 86_400
-# Gaps longer than this are looked over in one coarse query, and only hours with traffic are pulled.
-PROBE_GAP_S = DAY_S
-PROBE_DAYS_GAP_S = 400 * DAY_S
+# Gaps longer than this many windows are looked over in coarse queries, and only stretches with traffic are pulled.
+PROBE_GAP_WINDOWS = 4
+PROBE_STEP_S = 600
+PROBE_MAX_S = 400 * DAY_S
+MAX_PROBES = 8
 FUTURE_S = DAY_S
 # A node that is complete only up to longer ago stands still: a store of captures, or a capture that is stuck.
 STANDING_S = 120
@@ -41,7 +43,7 @@ class State:
     lost: Intervals = ()
     frozen: Intervals = ()
     revisions: dict[str, list[int]] = field(default_factory=dict)
-    probed_from: int | None = None
+    probed: Intervals = ()
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,10 @@ class Window:
 
 @dataclass(frozen=True)
 class Probe:
-    """A long gap to be looked over at a coarse step: which hours (or days) have any traffic."""
+    """A part of a long gap to be looked over in steps of PROBE_STEP_S: where is any traffic?"""
 
     start: int
     stop: int
-    step: int
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Plan:
 
     windows: tuple[Window, ...] = ()
     lost: Intervals = ()
-    probe: Probe | None = None
+    probes: tuple[Probe, ...] = ()
     behind: bool = False
 
 
@@ -79,12 +80,11 @@ def plan(state: State, extent: Extent, now: float, step: int, backfill: int) -> 
     gone = _lost(state, extent, step)
     known = union(union(state.covered, state.frozen), union(state.lost, gone))
     missing = subtract([(begin, end)], known)
-    probe = _probe(state, missing, backfill)
-    if probe is not None:
-        missing = subtract(missing, [(probe.start, probe.stop)])
+    probes = _probes(state, missing, step) if backfill else ()
+    missing = subtract(missing, [(probe.start, probe.stop) for probe in probes])
     windows, behind = _windows(missing, end, step, backfill)
     replaced = _replaced(state, end) if backfill else ()
-    return Plan((*windows, *replaced), gone, probe, behind or probe is not None)
+    return Plan((*windows, *replaced), gone, probes, behind or bool(probes))
 
 
 def _end(extent: Extent, now: float, step: int) -> int:
@@ -127,22 +127,25 @@ def _windows(missing: Intervals, end: int, step: int, backfill: int) -> tuple[tu
     return tuple(windows), False
 
 
-def _probe(state: State, missing: Intervals, backfill: int) -> Probe | None:
-    """The oldest long gap, once: what a probe found empty is covered, what it found full is pulled in windows."""
-    if not backfill or not missing:
-        return None
-    start, stop = missing[0]
-    stop = stop if state.probed_from is None else min(stop, state.probed_from)
-    step = DAY_S if stop - start > PROBE_DAYS_GAP_S else HOUR_S
-    # The newest hour is pulled at once, whatever the probe says of the others.
-    start, stop = inner((start, stop - step), step)[0], inner((start, stop - step), step)[1]
-    return Probe(start, stop, step) if stop - start > PROBE_GAP_S else None
+def _probes(state: State, missing: Intervals, step: int) -> tuple[Probe, ...]:
+    """The long gaps, newest first, once each: what is found empty is covered, what is found full pulled in windows."""
+    span = WINDOW_BUCKETS * step
+    probes: list[Probe] = []
+    for start, stop in reversed(missing):
+        # The newest window is pulled at once, whatever a probe says of the older ones.
+        newest = stop - span if stop == missing[-1][1] else stop
+        for low, high in reversed(subtract([(start, newest)], state.probed)):
+            low, high = inner((low, high), PROBE_STEP_S)
+            while high - low > PROBE_GAP_WINDOWS * span and len(probes) < MAX_PROBES:
+                probes.append(Probe(max(low, high - PROBE_MAX_S), high))
+                high = probes[-1].start
+    return tuple(probes)
 
 
 def quiet(probe: Probe, busy: list[int]) -> Intervals:
     """What of a probed gap is without traffic. The bucket after a busy one counts as busy: connections that were
     decided by a timer (silent, half open) have their verdict there."""
-    full = normalized((t, t + 2 * probe.step) for t in busy)
+    full = normalized((t, t + 2 * PROBE_STEP_S) for t in busy)
     return subtract([(probe.start, probe.stop)], full)
 
 

@@ -103,9 +103,9 @@ def _jobs(node: Node, pulls: Sequence[Pull], now: float) -> list[Job]:
     jobs = []
     for pull in pulls:
         revisions = merged_revisions(pull.revisions, told, pull.covered, (), ())
-        state = State(pull.covered, pull.lost, pull.frozen, revisions, pull.probed_from)
+        state = State(pull.covered, pull.lost, pull.frozen, revisions, pull.probed)
         found = plan(state, extent, now, pull.monitor.resolution, 0 if pull.failures else budget)
-        budget = max(0, budget - max(0, len(found.windows) - 1) - (found.probe is not None))
+        budget = max(0, budget - max(0, len(found.windows) - 1) - len(found.probes))
         jobs.append(Job(pull, found, told))
     return jobs
 

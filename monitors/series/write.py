@@ -46,7 +46,7 @@ class Brought:
     answers: tuple[tuple[Window, Answer], ...] = ()
     lost: Intervals = ()
     quiet: Intervals = ()
-    probed_from: int | None = None
+    probed: Intervals = ()
     took_ms: int = 0
     error: str = ""
     told: dict[str, int] = field(default_factory=dict)
@@ -207,7 +207,7 @@ def _record(cursor: Any, node_id: int, lease: UUID, brought: Sequence[Brought], 
                 to_multirange(union(pulled, one.quiet)),
                 to_multirange(gone),
                 json.dumps(merged_revisions(known, told, covered_before, pulled, replaced)),
-                one.probed_from,
+                to_multirange(one.probed),
                 dt.datetime.fromtimestamp(one.next_run, UTC),
                 one.took_ms,
                 sum(len(answer.rows) for _, answer in one.answers),
@@ -217,15 +217,15 @@ def _record(cursor: Any, node_id: int, lease: UUID, brought: Sequence[Brought], 
         )
     sql = """
         UPDATE monitors_pull p SET covered = p.covered + v.covered, lost = p.lost + v.lost - v.covered,
-          revisions = v.revisions, probed_from = least(p.probed_from, v.probed_from), next_run = v.next_run,
+          revisions = v.revisions, probed = p.probed + v.probed, next_run = v.next_run,
           lease = NULL, lease_until = NULL, error = v.error,
           failures = CASE WHEN v.error = '' THEN 0 ELSE p.failures + 1 END, took_ms = v.took_ms, last_run = v.ran,
           rows = p.rows + v.rows, refused = p.refused + v.refused
-        FROM (VALUES %s) v (monitor_id, covered, lost, revisions, probed_from, next_run, took_ms, rows, refused,
+        FROM (VALUES %s) v (monitor_id, covered, lost, revisions, probed, next_run, took_ms, rows, refused,
           error, ran, lease, node_id)
         WHERE p.monitor_id = v.monitor_id AND p.node_id = v.node_id AND p.lease = v.lease"""
     template = (
-        "(%s, %s::int8multirange, %s::int8multirange, %s::jsonb, %s::int8, %s::timestamptz, %s, %s, %s, %s,"
+        "(%s, %s::int8multirange, %s::int8multirange, %s::jsonb, %s::int8multirange, %s::timestamptz, %s, %s, %s, %s,"
         f" to_timestamp({now!r}), '{lease}'::uuid, {node_id})"
     )
     if rows:
