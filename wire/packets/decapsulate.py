@@ -132,17 +132,28 @@ def gre(buffer, at, end, stop):
             at += 4
         return (TYPE_PPP if protocol == TYPE_PPP and at < stop else NOT_IP), at
     if protocol == TYPE_ERSPAN_2:
-        # Without a sequence number it is type I, which has no header of its own.
-        return FRAME, at + 8 if flags & 0x1000 else at
+        return erspan_2(buffer, at, end, flags)
     if protocol == TYPE_ERSPAN_3:
         return erspan_3(buffer, at, end)
     return gre_payload(protocol), at
 
 
 @kernel
+def erspan_2(buffer, at, end, flags):
+    """Type II; without a sequence number it is type I, which has no header of its own."""
+    if flags & 0x1000 == 0:
+        return FRAME, at
+    if end - at < 8:
+        return -CUT_HEADER, at
+    return (FRAME if u8(buffer, at) >> 4 == 1 else NOT_IP), at + 8
+
+
+@kernel
 def erspan_3(buffer, at, end):
     if end - at < 12:
         return -CUT_HEADER, at
+    if u8(buffer, at) >> 4 != 2:
+        return NOT_IP, at
     word = u16(buffer, at + 10)
     inside = at + 20 if word & 1 else at + 12
     return (FRAME if word >> 10 & 0x1F == 0 else ANY_IP), inside

@@ -156,11 +156,24 @@ def mpls(buffer, at, end):
         is_last = u8(buffer, at + 2) & 1
         at += 4
         if is_last:
-            nibble = u8(buffer, at) >> 4
-            if nibble == 0:
-                return FRAME, at + 4
-            return ip_version(buffer, at, end), at
+            found = ip_version(buffer, at, end)
+            return (found, at) if found != NOT_IP else pseudowire(buffer, at, end)
     return NOT_IP, at
+
+
+@inline
+def pseudowire(buffer, at, end):
+    """An Ethernet frame with or without a control word before it: an address may begin with zeros as well."""
+    if end - at >= 18 and u16(buffer, at) == 0 and is_carried(u16(buffer, at + 16)):
+        return FRAME, at + 4
+    if end - at >= 14 and is_carried(u16(buffer, at + 12)):
+        return FRAME, at
+    return NOT_IP, at
+
+
+@inline
+def is_carried(ethertype):
+    return ethertype in (TYPE_IPV4, TYPE_IPV6, TYPE_VLAN, TYPE_QINQ, TYPE_MPLS, TYPE_PPPOE)
 
 
 @kernel

@@ -13,7 +13,7 @@ from typing import BinaryIO
 import numpy as np
 
 from wire.packets.batch import PacketBatch, batch_of
-from wire.packets.bigendian import le32, put_le32, u32
+from wire.packets.bigendian import copy_bytes, le32, put_le32, u32
 from wire.packets.capturefile import FULL, NEED_MORE, TOO_LONG, CaptureError, CaptureReader, Chunks
 from wire.packets.jit import kernel
 from wire.packets.layout import LINK_ETHERNET, MAX_CAPTURED
@@ -146,8 +146,7 @@ def pack_records(buffer, offset, captured, wire_length, time_ns, unit, out):
         put_le32(out, at + 8, here)
         put_le32(out, at + 12, np.int64(wire_length[index]))
         at += RECORD_HEAD
-        for place in range(here):  # a slice would be copied in between, which needs Numba's allocator
-            out[at + place] = buffer[start + place]
+        copy_bytes(out, at, buffer, start, here)
         at += here
     return at
 

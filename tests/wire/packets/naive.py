@@ -69,9 +69,9 @@ def network(frame: Frame, kind: int, at: int, stop: int) -> tuple[int, int, int]
             frame.need(at, 5, stop)
             last, at = frame.data[at + 2] & 1, at + 4
         nibble = frame.data[at] >> 4
-        if nibble == 0:
-            return ethernet(frame, at + 4, stop)
-        return ({4: 0x0800, 6: 0x86DD}.get(nibble, 0), at, stop) if nibble in (4, 6) else finish(frame)
+        if nibble not in (4, 6):
+            raise Unread
+        return {4: 0x0800, 6: 0x86DD}[nibble], at, stop
     if kind == 0x0800 and at < min(stop, len(frame.data)) and frame.data[at] >> 4 != 6:
         return ipv4(frame, at, stop)
     if kind == 0x0800:

@@ -24,6 +24,7 @@ FRAMES = {
     "MPLS": (1, ethernet(mpls(FOUR, 16, 17), 0x8847), -1),
     "MPLS ipv6": (1, ethernet(mpls(SIX, 16), 0x8848), -1),
     "pseudo-wire": (1, ethernet(mpls(bytes(4) + ethernet(FOUR), 16), 0x8847), -1),
+    "pseudo-wire without control word": (1, ethernet(mpls(ethernet(FOUR), 16), 0x8847), -1),
     "PPPoE in QinQ": (1, ethernet(vlan(vlan(pppoe(SIX, 0x57), 6, 0x8864), 7, 0x8100), 0x88A8), 7),
     "raw 12": (12, FOUR, -1),
     "raw 14": (14, SIX, -1),
