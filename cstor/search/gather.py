@@ -1,4 +1,4 @@
-"""Batches that own their memory: the frames chosen of a reader's batch, and several batches as one in time order."""
+"""The frames chosen of a reader's batch, in place or copied, and several batches as one in time order."""
 
 from __future__ import annotations
 
@@ -10,6 +10,13 @@ import numpy as np
 from wire.packets.batch import PacketBatch
 from wire.packets.bigendian import copy_bytes
 from wire.packets.jit import kernel
+
+
+def chosen_view(batch: PacketBatch, mask: np.ndarray) -> PacketBatch:
+    """The frames under the mask where they lie: valid as long as the batch."""
+    which = np.flatnonzero(mask)
+    columns = (column[which] for column in (batch.offset, batch.captured, batch.wire_length, batch.time_ns))
+    return PacketBatch(batch.buffer, *columns, batch.link_type)
 
 
 def chosen_frames(batch: PacketBatch, mask: np.ndarray) -> PacketBatch:

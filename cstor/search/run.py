@@ -24,7 +24,7 @@ Tell = Callable[["Search"], None]
 
 
 class Search:
-    """Iterate over it once for the packets, or `count()` them. Batches own their memory and have one link type each."""
+    """Iterate over it once for the packets, or `count()` them. A batch has one link type and ends with the next."""
 
     def __init__(
         self,
@@ -74,8 +74,9 @@ class Search:
             self._tell(self)
 
     def _merged(self, group: list[Segment]) -> Iterator[PacketBatch]:
-        streams = [matches(segment, self._matcher, self._told) for segment in group]
-        if len(streams) == 1:
+        alone = len(group) == 1
+        streams = [matches(segment, self._matcher, self._told, keep=not alone) for segment in group]
+        if alone:
             yield from streams[0]
             return
         heads: list[PacketBatch | None] = [next(stream, None) for stream in streams]

@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from cstor.search.gather import chosen_frames, in_time_order
+from cstor.search.gather import chosen_frames, chosen_view, in_time_order
 from cstor.search.roles import FlowRoles
 from cstor.store.catalog import Segment, open_segment
 from wire.filters.packets import PacketFilter
@@ -75,16 +75,19 @@ def scan(segment: Segment, matcher: Matcher) -> Iterator[tuple[PacketBatch, np.n
                 return
 
 
-def matches(segment: Segment, matcher: Matcher, tell: Callable[[], None]) -> Iterator[PacketBatch]:
-    """The matching packets in time order, in batches of their own; `tell` is called as the work goes on."""
+def matches(segment: Segment, matcher: Matcher, tell: Callable[[], None], keep: bool) -> Iterator[PacketBatch]:
+    """The matching packets in time order; batches are valid until the next one unless they are to be kept.
+
+    `tell` is called as the work goes on.
+    """
     found: list[PacketBatch] = []
     for batch, mask in scan(segment, matcher):
         tell()
-        if mask.any():
-            kept = chosen_frames(batch, mask)
-            if segment.ordered:
-                yield kept
-            else:
-                found.append(kept)
+        if not mask.any():
+            continue
+        if not segment.ordered:
+            found.append(chosen_frames(batch, mask))
+        else:
+            yield chosen_frames(batch, mask) if keep else chosen_view(batch, mask)
     if found:
         yield from in_time_order(found)
