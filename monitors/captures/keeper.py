@@ -1,7 +1,7 @@
 """Keeps every uploaded capture read and served: one `cstor ingest` each, then one `cstor serve` each.
 
-The Capture row carries the truth. The keeper only makes processes agree with rows, once a second, so it can be killed at
-any moment: it starts again, reads unfinished captures anew into an empty store and serves the finished ones.
+The Capture row carries the truth. The keeper only makes processes agree with rows, once a second, so it can be killed
+at any moment: it starts again, reads unfinished captures anew into an empty store and serves the finished ones.
 A lock in the database lets one keeper work at a time.
 """
 

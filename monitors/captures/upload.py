@@ -9,7 +9,6 @@ import shutil
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import RequestDataTooBig
 from django.core.files.uploadhandler import StopUpload, TemporaryFileUploadHandler
 
 KEEP_FREE_BYTES = 1 << 30
@@ -26,14 +25,15 @@ class BoundedUploadHandler(TemporaryFileUploadHandler):
         self.received = 0
         self.next_check = 0
 
-    def handle_raw_input(
-        self, input_data: Any, META: dict[str, Any], content_length: int, boundary: bytes, encoding: str | None = None
-    ) -> None:
-        if content_length > settings.CAPTURE_MAX_BYTES:
-            raise RequestDataTooBig(
-                f"{content_length / 1e6:.0f} MB are more than the {settings.CAPTURE_MAX_BYTES / 1e6:.0f} MB that one "
-                "upload may have; split the capture, or ingest it with 'python -m cstor ingest' and add its node."
+    def new_file(self, *args: Any, **kwargs: Any) -> None:
+        assert self.request is not None
+        announced = int(self.request.META.get("CONTENT_LENGTH") or 0)
+        if announced > settings.CAPTURE_MAX_BYTES:
+            self._stop(
+                f"{announced / 1e6:.0f} MB are more than the {settings.CAPTURE_MAX_BYTES / 1e6:.0f} MB that one upload "
+                "may have; split the capture, or ingest it with 'python -m cstor ingest' and add its node"
             )
+        super().new_file(*args, **kwargs)
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
         self.received += len(raw_data)
