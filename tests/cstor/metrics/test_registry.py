@@ -15,7 +15,7 @@ def test_it_counts_as_the_definitions_do() -> None:
 
 
 @pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS.keys())
-def test_it_makes_every_metric_of_known_bases(metric) -> None:  # noqa: ANN001
+def test_it_makes_every_metric_of_known_bases(metric) -> None:
     assert metric.bases
     assert all(key in BASES for key in metric.bases)
     assert metric.help and metric.label and metric.default_stat in metric.stats

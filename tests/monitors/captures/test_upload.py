@@ -40,7 +40,7 @@ def test_it_keeps_the_files_in_order_and_says_where_to_look(operator: Client) ->
     assert operator.get(answer.json()["url"]).status_code == 200
 
 
-def test_it_refuses_more_than_one_upload_may_have(operator: Client, settings) -> None:  # noqa: ANN001
+def test_it_refuses_more_than_one_upload_may_have(operator: Client, settings) -> None:
     settings.CAPTURE_MAX_BYTES = 1000
     answer = drop(operator, ("big.pcap", b"x" * 5000))
     assert answer.status_code == 400
