@@ -15,6 +15,7 @@ from lab.events import SECOND
 from lab.tcp.segment import ACK, CLIENT, RST, SERVER, SYN, Segment
 
 SLICE_S = 10
+GRACE_S = 3
 TIMINGS = ("handshake_rtt_server", "handshake_rtt_client", "handshake_rtt", "response_time")
 COUNTS = ("attempts", "established", "refused", "unreachable", "client_aborted", "turns_ambiguous")
 PERCENTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99}
@@ -31,41 +32,44 @@ class Row(NamedTuple):
 
 
 class Truth:
-    """Collects samples per row; `keep` is given each closed slice, a plain dictionary."""
+    """Collects samples per row; `keep` is given each closed slice, a plain dictionary.
+
+    A slice stays open for a while after its end, since a handshake is sampled when it is over but belongs to the time
+    of its SYN-ACK.
+    """
 
     def __init__(self, keep: Callable[[dict[str, Any]], None]) -> None:
         self._keep = keep
-        self._open_start_s = 0
-        self._open_end_ns = 0
-        self._open: dict[Row, dict[str, Any]] = {}
+        self._open: dict[int, dict[Row, dict[str, Any]]] = {}
+        self._closed_to_s = 0
 
     def cell(self, row: Row, time_ns: int) -> dict[str, Any]:
         """Where to put what `row` completes at `time_ns`."""
-        if time_ns >= self._open_end_ns:
+        start_s = max(time_ns // SECOND // SLICE_S * SLICE_S, self._closed_to_s)
+        rows = self._open.get(start_s)
+        if rows is None:
             self.close_before(time_ns)
-        cell = self._open.get(row)
+            rows = self._open[start_s] = {}
+        cell = rows.get(row)
         if cell is None:
-            cell = self._open[row] = {name: [] for name in TIMINGS} | dict.fromkeys(COUNTS, 0)
+            cell = rows[row] = {name: [] for name in TIMINGS} | dict.fromkeys(COUNTS, 0)
         return cell
 
     def close_before(self, time_ns: int) -> None:
-        """Close the open slice if it ends at or before `time_ns`."""
-        if time_ns >= self._open_end_ns:
-            self.finish()
-            self._open_start_s = time_ns // SECOND // SLICE_S * SLICE_S
-            self._open_end_ns = (self._open_start_s + SLICE_S) * SECOND
+        """Close the slices that ended some time before `time_ns`."""
+        for start_s in [start_s for start_s in self._open if (start_s + SLICE_S + GRACE_S) * SECOND <= time_ns]:
+            self._close(start_s)
 
     def finish(self) -> None:
-        """Close the open slice, whole or not."""
-        if self._open:
-            self._keep(self._slice())
-            self._open = {}
+        """Close what is open, whole or not."""
+        for start_s in list(self._open):
+            self._close(start_s)
 
-    def _slice(self) -> dict[str, Any]:
-        rows = [
-            row._asdict() | {key: value for key, value in cell.items() if value} for row, cell in self._open.items()
-        ]
-        return {"from": self._open_start_s, "to": self._open_start_s + SLICE_S, "rows": rows}
+    def _close(self, start_s: int) -> None:
+        self._closed_to_s = start_s + SLICE_S
+        cells = self._open.pop(start_s)
+        rows = [row._asdict() | {key: value for key, value in cell.items() if value} for row, cell in cells.items()]
+        self._keep({"from": start_s, "to": start_s + SLICE_S, "rows": rows})
 
 
 class FlowTruth:
@@ -78,7 +82,6 @@ class FlowTruth:
         "_next",
         "_request_end_at",
         "_row",
-        "_server_rtt",
         "_syn_ack_at",
         "_syn_acks",
         "_syn_at",
@@ -91,7 +94,6 @@ class FlowTruth:
         self._row = row
         self._syns = self._syn_acks = 0
         self._syn_at = self._syn_ack_at = 0
-        self._server_rtt: int | None = None
         self._is_decided = False
         self._next = [1, 1]
         self._is_request = False
@@ -102,8 +104,10 @@ class FlowTruth:
         """Take a segment as it passes the interface."""
         if not self._is_decided:
             self._observe_handshake(segment, time_ns)
-        if segment.length:
+        if segment.length and segment.seq >= self._next[segment.side]:
             self._observe_payload(segment, time_ns)
+        # Also by a segment without payload: what comes below it later is a resend of something lost before.
+        self._next[segment.side] = max(self._next[segment.side], segment.seq + segment.length)
 
     def _observe_handshake(self, segment: Segment, time_ns: int) -> None:
         flags = segment.flags
@@ -114,12 +118,17 @@ class FlowTruth:
         elif flags & RST:
             if segment.side == CLIENT:
                 self._decide("client_aborted", time_ns)
+                self._add_server_rtt()
             elif not self._syn_acks:
                 self._decide("refused", time_ns)
         elif flags & ACK and (segment.side == CLIENT or segment.length):
             self._decide("established", time_ns)
+            has_server_rtt = self._add_server_rtt()
             if segment.side == CLIENT and segment.ack == 1 and self._syn_acks == 1:
-                self._add_client_rtt(time_ns - self._syn_ack_at, time_ns)
+                cell = self._truth.cell(self._row, time_ns)
+                cell["handshake_rtt_client"].append(time_ns - self._syn_ack_at)
+                if has_server_rtt:
+                    cell["handshake_rtt"].append(time_ns - self._syn_at)
 
     def _observe_syn(self, segment: Segment, time_ns: int) -> None:
         if segment.side == CLIENT:
@@ -130,26 +139,22 @@ class FlowTruth:
             return
         self._syn_acks += 1
         self._syn_ack_at = time_ns
-        if self._syns == 1 and self._syn_acks == 1:
-            self._server_rtt = time_ns - self._syn_at
-            self._truth.cell(self._row, time_ns)["handshake_rtt_server"].append(self._server_rtt)
 
-    def _add_client_rtt(self, rtt_ns: int, time_ns: int) -> None:
-        cell = self._truth.cell(self._row, time_ns)
-        cell["handshake_rtt_client"].append(rtt_ns)
-        if self._server_rtt is not None:
-            cell["handshake_rtt"].append(self._server_rtt + rtt_ns)
+    def _add_server_rtt(self) -> bool:
+        """The handshake is over: only now it is known that SYN and SYN-ACK were each seen once (Karn)."""
+        if self._syns != 1 or self._syn_acks != 1:
+            return False
+        cell = self._truth.cell(self._row, self._syn_ack_at)
+        cell["handshake_rtt_server"].append(self._syn_ack_at - self._syn_at)
+        return True
 
     def _decide(self, verdict: str, time_ns: int) -> None:
         self._is_decided = True
         self._truth.cell(self._row, time_ns)[verdict] += 1
 
     def _observe_payload(self, segment: Segment, time_ns: int) -> None:
-        side = segment.side
-        end = segment.seq + segment.length
-        if end <= self._next[side]:
-            return
-        if side == CLIENT:
+        """Take payload that lies beyond everything seen of its direction."""
+        if segment.side == CLIENT:
             if not self._is_request:
                 self._is_request = True
                 self._is_valid = segment.ack >= self._next[SERVER]
@@ -161,15 +166,14 @@ class FlowTruth:
                 cell["response_time"].append(time_ns - self._request_end_at)
             else:
                 cell["turns_ambiguous"] += 1
-        self._next[side] = end
 
 
 def summary(samples: list[int]) -> dict[str, float | int | None]:
-    """Number and exact percentiles (nearest rank) in seconds of samples in nanoseconds."""
+    """Number and exact percentiles (the sample of rank floor(q (n - 1))) in seconds of samples in nanoseconds."""
     ordered = sorted(samples)
     told: dict[str, float | int | None] = {"n": len(ordered)}
     for name, share in PERCENTILES.items():
-        told[name] = ordered[math.ceil(share * len(ordered)) - 1] / SECOND if ordered else None
+        told[name] = ordered[math.floor(share * (len(ordered) - 1))] / SECOND if ordered else None
     return told
 
 

@@ -128,25 +128,32 @@ def _observe(flow: Flow, packet: Packet, side: int) -> None:
             flow.isn[side] = seq
         seen = flow.syn_acks if flags & ACK else flow.syns
         seen.append(packet.time_ns)
-        if flags & ACK and len(flow.syns) == len(flow.syn_acks) == 1 and ack == (flow.isn[0] or 0) + 1 & 0xFFFFFFFF:
-            flow.add("handshake_rtt_server", packet.time_ns - flow.syns[0])
         return
     peer_isn = flow.isn[1 - side]
     acked = (ack - peer_isn) & 0xFFFFFFFF if flags & ACK and peer_isn is not None else 0
-    if side == 0 and flags & ACK and not flags & RST and not flow.is_open:
+    if not flow.is_open and (length > 0 or (side == 0 and flags & (ACK | RST))):
         flow.is_open = True
-        if acked == 1 and len(flow.syn_acks) == 1:
-            flow.add("handshake_rtt_client", packet.time_ns - flow.syn_acks[0])
-            if flow.samples.get("handshake_rtt_server"):
-                rtt_ns = packet.time_ns - flow.syn_acks[0] + flow.samples["handshake_rtt_server"][0]
-                flow.add("handshake_rtt", rtt_ns)
-    if length > 0:
-        _observe_payload(flow, side, (seq - (flow.isn[side] or 0)) & 0xFFFFFFFF, acked, length, packet.time_ns)
-
-
-def _observe_payload(flow: Flow, side: int, seq: int, acked: int, length: int, time_ns: int) -> None:
-    if seq + length <= flow.next[side]:
+        _end_handshake(flow, packet.time_ns, side == 0 and acked == 1 and not flags & RST)
+    own_isn = flow.isn[side]
+    if own_isn is None or (flags & RST and not flags & ACK):
         return
+    place = (seq - own_isn) & 0xFFFFFFFF
+    if length > 0 and place >= flow.next[side]:
+        _observe_payload(flow, side, acked, packet.time_ns)
+    flow.next[side] = max(flow.next[side], place + length)
+
+
+def _end_handshake(flow: Flow, time_ns: int, is_acknowledged: bool) -> None:
+    is_single = len(flow.syns) == len(flow.syn_acks) == 1
+    if is_single:
+        flow.add("handshake_rtt_server", flow.syn_acks[0] - flow.syns[0])
+    if is_acknowledged and len(flow.syn_acks) == 1:
+        flow.add("handshake_rtt_client", time_ns - flow.syn_acks[0])
+        if is_single:
+            flow.add("handshake_rtt", time_ns - flow.syns[0])
+
+
+def _observe_payload(flow: Flow, side: int, acked: int, time_ns: int) -> None:
     if side == 0:
         if flow.request_end is None:
             flow.is_request_valid = acked >= flow.next[1]
@@ -155,7 +162,6 @@ def _observe_payload(flow: Flow, side: int, seq: int, acked: int, length: int, t
         if flow.is_request_valid and acked >= flow.next[0]:
             flow.add("response_time", time_ns - flow.request_end)
         flow.request_end = None
-    flow.next[side] = seq + length
 
 
 def server_text(flow: Flow) -> str:

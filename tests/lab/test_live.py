@@ -89,6 +89,7 @@ def test_it_keeps_going_without_a_listener_and_ends_on_sigterm(tmp_path: Path) -
 
 def test_it_writes_whole_slices_of_truth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lab.truth.SLICE_S", 2)
+    monkeypatch.setattr("lab.truth.GRACE_S", 0)
     listener = Listener()
     listener.start()
     truth = tmp_path / "truth.json"
