@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from django.apps import apps as registry
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
@@ -88,8 +89,8 @@ def grant_roles(apps: Any) -> None:
         group.permissions.add(*wanted)
 
 
-def grant_roles_after_migrate(sender: Any, apps: Any, **kwargs: Any) -> None:
-    """Models that came with this migration belong to the roles too."""
+def grant_roles_after_migrate(sender: Any, apps: Any = registry, **kwargs: Any) -> None:
+    """Models that came with this migration belong to the roles too; a database that was emptied gets them back."""
     if sender.label in (*OWN_APPS, "auth") and _has_tables(apps):
         grant_roles(apps)
 

@@ -121,7 +121,7 @@ def _windows(missing: Intervals, end: int, step: int, backfill: int) -> tuple[tu
             # The window that reaches the present does not count as backfill.
             if len(windows) >= backfill + (1 if missing[-1][1] == end else 0):
                 return tuple(windows), True
-            low = max(start, (stop - 1) // span * span)
+            low = start if stop - start <= span else (stop - 1) // span * span
             windows.append(Window(low, stop))
             stop = low
     return tuple(windows), False
