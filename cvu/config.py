@@ -153,7 +153,7 @@ def _tables(found: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
 def _typed(table: Mapping[str, Any], key: str, kind: type) -> Any:
     value = table[key]
     if not isinstance(value, kind) or isinstance(value, bool):
-        names = {str: "a text in quotes", list: "a list"}
+        names: dict[type, str] = {str: "a text in quotes", list: "a list"}
         raise ConfigError(f"{key} = {value!r} must be {names[kind]}")
     return value
 

@@ -21,7 +21,9 @@ class Output(Protocol):
 
     sent_packets: int
     sent_bytes: int
-    errors: int
+
+    @property
+    def errors(self) -> int: ...
 
     @classmethod
     def check(cls, config: OutputConfig) -> None:

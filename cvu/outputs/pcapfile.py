@@ -13,7 +13,6 @@ import numpy as np
 from cvu.address import ConfigError
 from cvu.mirrored import Mirrored
 from cvu.outputs.output import OUTPUTS
-from wire.packets.batch import PacketBatch
 from wire.packets.layout import LINK_ETHERNET
 from wire.packets.pcap import PcapWriter, pcap_records
 
@@ -45,8 +44,12 @@ class PcapfileOutput:
     def send(self, mirrored: Mirrored, chosen: np.ndarray) -> None:
         assert self._writer is not None
         frames = mirrored.frames
-        columns = (frames.offset, frames.captured, frames.wire_length, frames.time_ns)
-        part = PacketBatch(frames.buffer, *(column[chosen] for column in columns), frames.link_type)
+        part = frames._replace(
+            offset=frames.offset[chosen],
+            captured=frames.captured[chosen],
+            wire_length=frames.wire_length[chosen],
+            time_ns=frames.time_ns[chosen],
+        )
         try:
             self._writer.write(part)
         except OSError:

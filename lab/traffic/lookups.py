@@ -8,7 +8,7 @@ from lab.frames import Packets
 from lab.hosts import Host
 from lab.latency import Latency
 from lab.mirror import InterfaceTap
-from lab.paths import Path
+from lab.paths import Path, Tap
 from lab.payloads import dns_answer, dns_query
 from lab.tcp.connection import Then
 from lab.tcp.segment import CLIENT, SERVER
@@ -53,7 +53,7 @@ class Lookup:
         server = centre.resolver
         self._ask = Packets(client.address4, server.address4, client.hops, rng.getrandbits(16), 0)
         self._answer = Packets(server.address4, client.address4, server.hops, rng.getrandbits(16), 0)
-        taps: list[InterfaceTap | None] = [None, None]
+        taps: list[Tap | None] = [None, None]
         if client.interface is not None:
             taps[CLIENT] = InterfaceTap(self._events, centre.sink, client.interface, None)
         self._path = Path(self._events, centre.route(client, server), (self, Resolver(self)), taps)

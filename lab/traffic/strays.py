@@ -17,8 +17,8 @@ class Strays:
         self._centre = centre
         self._events = centre.events
         self._strays_per_s = strays_per_s
-        self._kinds = (self._refused_inside, self._refused_outside, self._unanswered, self._unreachable)
-        self._kinds += (self._scan, self._half_open)
+        refused = (self._refused_inside, self._refused_outside)
+        self._kinds = (*refused, self._unanswered, self._unreachable, self._scan, self._half_open)
         self._next()
 
     def _next(self) -> None:
