@@ -1,0 +1,73 @@
+"""Retention takes the oldest first, counts age from the writing, and says from when on the store still knows."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from cstor.config import Retention
+from cstor.store.catalog import segments
+from cstor.store.layout import SECOND_NS, hour_folder, open_store
+from cstor.store.ledger import Ledger, write_ledger
+from cstor.store.retention import enforce
+from cstor.store.segment import SegmentWriter
+from cstor.store.sequence import Sequence
+from cstor.store.series import SeriesReader
+from cstor.store.sessions import SessionReader
+from cstor.store.writer import StoreWriter
+from tests.cstor.seconds import row, second, sessions
+from wire.packets.batch import batch_of
+
+DAY = 86_400
+HOURS = [3600 * n for n in range(1, 5)]
+
+
+def fill(root: Path) -> None:
+    open_store(root)
+    sequence = Sequence(root)
+    writer, packets = StoreWriter(root, sequence, live=False), SegmentWriter(root, sequence, live=False)
+    for hour in HOURS:
+        writer.add_seconds([second(hour + 5, row("10.0.0.1", "10.0.0.2", bytes_client=1, response_time=[5]))])
+        ends = {"start_ns": (hour + 5) * SECOND_NS, "end_ns": (hour + 6) * SECOND_NS}
+        writer.add_sessions(sessions(row("10.0.0.1", "10.0.0.2", client_port=1, **ends)))
+        packets.append(batch_of([bytes(1000)] * 10, [hour * SECOND_NS + n for n in range(10)]))
+        packets.flush()
+    writer.close()
+    packets.close()
+    write_ledger(root, Ledger(observed=[(HOURS[0], HOURS[-1] + 3600)]))
+
+
+def test_it_keeps_all_without_limits(tmp_path: Path) -> None:
+    fill(tmp_path)
+    assert enforce(tmp_path, Retention()) == 0
+
+
+def test_it_removes_the_oldest_packets_beyond_their_bytes(tmp_path: Path) -> None:
+    fill(tmp_path)
+    one = sum(path.stat().st_size for path in hour_folder(tmp_path, "packets", 3600).iterdir())
+    assert enforce(tmp_path, Retention(packets_bytes=2 * one)) == 4
+    assert [segment.first_ns // SECOND_NS for segment in segments(tmp_path, 0, 1 << 62)] == HOURS[2:]
+    assert len(SessionReader(tmp_path).page({}).rows) == 4
+
+
+def test_age_counts_from_the_writing_not_from_the_packets(tmp_path: Path) -> None:
+    fill(tmp_path)
+    limits = Retention(packets_days=7, series_days=7, sessions_days=7)
+    assert enforce(tmp_path, limits) == 0  # packets of 1970, written just now
+    for dataset in ("series", "latency", "sessions", "packets"):
+        for path in hour_folder(tmp_path, dataset, HOURS[0]).iterdir():
+            os.utime(path, (path.stat().st_mtime - 8 * DAY,) * 2)
+    assert enforce(tmp_path, limits) == 5
+    assert len(segments(tmp_path, 0, 1 << 62)) == 3
+    assert len(SessionReader(tmp_path).page({}).rows) == 3
+
+
+def test_what_was_removed_is_no_longer_observed(tmp_path: Path) -> None:
+    fill(tmp_path)
+    size = sum(
+        path.stat().st_size for dataset in ("series", "latency") for path in (tmp_path / dataset).rglob("*.parquet")
+    )
+    enforce(tmp_path, Retention(series_bytes=size // 2))
+    head = SeriesReader(tmp_path).answer({"from": 0, "to": DAY}).head
+    assert head.observed == [(HOURS[2], HOURS[-1] + 3600)]
+    assert head.kept_from == HOURS[2]
