@@ -14,4 +14,4 @@ def test_it_leaves_nothing_to_be_compiled() -> None:
     warm_up()
     assert WARM.is_set()
     for kernel in (match_bpf, find_roles, copy_frames):
-        assert len(kernel.signatures) == 1
+        assert len(kernel.signatures) == 1, kernel.signatures

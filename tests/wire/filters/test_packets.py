@@ -8,6 +8,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from numba.core import config
 
 from tests.captures import CAPTURES, needs_captures
 from wire.filters.grammar import FilterRefused, parse
@@ -17,6 +18,8 @@ from wire.packets.decode import decode_batch
 from wire.packets.fragments import new_fragment_table
 from wire.packets.layout import LINK_RAW, new_error_counters, new_packets
 from wire.packets.pcap import open_capture
+
+pytestmark = pytest.mark.skipif(config.DISABLE_JIT, reason="whole captures are too slow for interpreted kernels")
 
 # Captures of the oracle in which nothing lies between the link header and the only IP header: both readings are one.
 BARE = (
