@@ -91,11 +91,14 @@ def _open(request: PacketRequest, stack: ExitStack) -> Download:
             answer = stack.enter_context(call)
             streams.append(open_stream(node.name, answer.chunks))
         except (NodeError, MergeError) as error:
-            found.missing[node.name] = str(error)
+            # 404 is an answer: this node has no packet that matches.
+            if getattr(error, "status", None) != 404:
+                found.missing[node.name] = str(error)
             continue
         _note(found, node.name, answer.headers)
     if not streams:
-        raise NothingToSend("; ".join(f"{name}: {why}" for name, why in found.missing.items()))
+        told = "; ".join(f"{name}: {why}" for name, why in found.missing.items())
+        raise NothingToSend(told or "no node has a packet that matches in this range")
     found.chunks = _closing(merge(streams), stack)
     return found
 

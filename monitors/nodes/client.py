@@ -27,7 +27,11 @@ _threads = local()
 
 
 class NodeError(Exception):
-    """A node did not do what was asked; the text says what happened in plain words."""
+    """A node did not do what was asked; the text says what happened in plain words, `status` its HTTP status if any."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class NodeAddress(Protocol):
@@ -120,7 +124,7 @@ class NodeClient:
             )
         with response:
             if response.status_code != 200:
-                raise NodeError(self._refusal(response))
+                raise NodeError(self._refusal(response), response.status_code)
             yield response
 
     def _chunks(self, response: requests.Response, whole_s: float | None = 0.0) -> Iterator[bytes]:
