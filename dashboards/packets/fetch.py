@@ -15,6 +15,9 @@ from dashboards.packets.request import PacketRequest
 from monitors.models import Node
 from monitors.nodes.client import NodeClient, NodeError
 
+# A node reads through all packets of the range before it knows the first that matches.
+SEARCH_S = 90.0
+
 # Each stream holds a thread of this process for as long as the browser takes: the rest must stay free for pages.
 _slots = threading.BoundedSemaphore(settings.PACKETS_MAX_STREAMS)
 
@@ -56,7 +59,7 @@ def count(request: PacketRequest) -> list[NodeCount]:
 
 def _count(node: Node, request: PacketRequest) -> NodeCount:
     try:
-        answer = NodeClient(node).packet_count(request.filter, request.start, request.end)
+        answer = NodeClient(node, SEARCH_S, SEARCH_S).packet_count(request.filter, request.start, request.end)
     except NodeError as error:
         return NodeCount(node, error=str(error))
     packets = answer.get("packets", answer.get("count"))
@@ -85,7 +88,7 @@ def _open(request: PacketRequest, stack: ExitStack) -> Download:
     streams = []
     for node in request.nodes:
         try:
-            call = NodeClient(node).packets(
+            call = NodeClient(node, SEARCH_S).packets(
                 request.filter, request.start, request.end, request.max_bytes, request.max_packets
             )
             answer = stack.enter_context(call)
