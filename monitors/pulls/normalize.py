@@ -9,8 +9,8 @@ from __future__ import annotations
 import base64
 import binascii
 import math
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
-from itertools import repeat
 from typing import Any
 
 from cstor.metrics.registry import HISTOGRAMS, SCALARS
@@ -130,23 +130,30 @@ def _groups(columns: dict[str, Any], by: list[str], n: int, revision: int) -> tu
     """Every row's group number, and what each group is about."""
     if not by:
         return {}, [TOTAL_GROUP] * n
-    kept = [*by, "is_copy"] if "vni" in by and "is_copy" not in by else by
+    kept = (*by, "is_copy") if "vni" in by and "is_copy" not in by else tuple(by)
     values = [_column(columns, key, n) for key in kept]
     other, total = (_column(columns, key, n, required=False) for key in ("is_other", "is_total"))
     groups: dict[int, Values] = {}
-    known: dict[tuple[Any, ...], int] = {}
     ids: list[int] = []
     for is_other, is_total, *row in zip(other, total, *values, strict=True):
         if is_total or is_other:
             ids.append(TOTAL_GROUP if is_total else OTHER_GROUP)
             continue
-        number = known.get(key := tuple(row))
-        if number is None:
-            named = tuple((name, _value(name, value)) for name, value in zip(kept, row, strict=True))
-            number = known[key] = group_id(revision, named)
-            groups[number] = named
+        try:
+            number, named = _named(revision, kept, tuple(row))
+        except TypeError:
+            raise BadAnswer(f"the keys {row!r:.60} cannot be") from None
+        groups[number] = named
         ids.append(number)
     return groups, ids
+
+
+# The same groups come in every answer: checking an address costs more than all else about a row.
+@lru_cache(maxsize=200_000)
+def _named(revision: int, kept: tuple[str, ...], row: tuple[Any, ...]) -> tuple[int, Values]:
+    """A group's number and its keys in canonical form."""
+    named = tuple((name, _value(name, value)) for name, value in zip(kept, row, strict=True))
+    return group_id(revision, named), named
 
 
 def _column(columns: dict[str, Any], name: str, n: int, required: bool = True) -> Any:
@@ -154,7 +161,7 @@ def _column(columns: dict[str, Any], name: str, n: int, required: bool = True) -
     if column is None:
         if required and name != "is_copy":
             raise BadAnswer(f"column {name} is missing")
-        return repeat(None, n)
+        return [None] * n
     if not isinstance(column, list) or len(column) != n:
         raise BadAnswer(f"column {name} has not as many values as column t")
     return column
@@ -166,9 +173,9 @@ def _value(name: str, value: Any) -> KeyValue:
         return None
     try:
         if name in ("client_ip", "server_ip", "host"):
-            return str(ip_address(value))
+            return _address(str(value))
         if name in ("client_net", "server_net"):
-            return str(ip_network(value))
+            return str(ip_network(str(value)))
     except ValueError:
         raise BadAnswer(f"{name} {value!r:.60} is no address") from None
     if name == "is_copy" and value in (0, 1):
@@ -177,6 +184,11 @@ def _value(name: str, value: Any) -> KeyValue:
     if limit is None or not isinstance(value, int) or not 0 <= value <= limit:
         raise BadAnswer(f"{name} {value!r:.60} cannot be")
     return value
+
+
+@lru_cache(maxsize=100_000)
+def _address(text: str) -> str:
+    return str(ip_address(text))
 
 
 def _rows(

@@ -8,13 +8,16 @@ later could not be folded with those that are gone.
 from __future__ import annotations
 
 import datetime as dt
+import logging
 
 from django.conf import settings
 from django.db import connection
 
 from monitors.models import Monitor, Partition
 from monitors.series import partitions
-from monitors.series.tiers import STEPS, UTC, table_of
+from monitors.series.tiers import RUN_S, STEPS, UTC, table_of
+
+log = logging.getLogger(__name__)
 
 # Days that each tier is kept after its last write; coarser ones longer, since they are folded from the finer.
 KEEP_DAYS = {1: 2, 10: 7, 60: 30, 600: 180, 3600: 1100, 86_400: 3650}
@@ -32,10 +35,23 @@ def remove_old(now: float) -> list[str]:
         limit = dt.datetime.fromtimestamp(now, UTC) - dt.timedelta(days=days)
         for partition in Partition.objects.filter(step=step, last_write__lt=limit, dropped=None):
             lower, upper = int(partition.lower.timestamp()), int(partition.upper.timestamp())
+            if _is_waiting(step, lower, upper):
+                log.warning("%s stays: its roll-up is waiting", partitions.partition_name(step, lower))
+                continue
             _freeze(step, lower, upper)
             partitions.drop(partition)
             dropped.append(partitions.partition_name(step, lower))
     return dropped
+
+
+def _is_waiting(step: int, lower: int, upper: int) -> bool:
+    """Whether a coarser run within the partition is still to be folded: its source must not go before."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT step, run FROM monitors_rollup WHERE step > %s AND run < %s AND run > %s",
+            [step, upper, lower - max(RUN_S.values())],
+        )
+        return any(run + RUN_S[coarser] > lower for coarser, run in cursor.fetchall())
 
 
 def _freeze(step: int, lower: int, upper: int) -> None:
