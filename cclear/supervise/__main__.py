@@ -89,7 +89,13 @@ def say(line: str) -> None:
 def _compile_kernels() -> subprocess.Popen[bytes]:
     """Once for both nodes, which would else do it side by side, and while the database is prepared."""
     command = "from cstor.engine import warm_up; warm_up()"
-    return subprocess.Popen([sys.executable, "-c", command], cwd=ROOT, preexec_fn=_end_with_parent)  # noqa: PLW1509
+    return subprocess.Popen(
+        [sys.executable, "-c", command],
+        cwd=ROOT,
+        # What is wrong there the nodes will say themselves.
+        stderr=subprocess.DEVNULL,
+        preexec_fn=_end_with_parent,  # noqa: PLW1509 - we have no threads
+    )
 
 
 def _wait_for_kernels(process: subprocess.Popen[bytes]) -> None:
