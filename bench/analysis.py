@@ -1,6 +1,7 @@
 """Speed of decode and analysis alone, one core: `python -m bench.analysis TRACE [--limit N]`.
 
-Prints packets/s and MB/s (of the file) of reading, decoding and both together; kernels are compiled before the clock runs.
+Prints packets/s and MB/s (of the file) of reading, decoding and both together; kernels are compiled before the clock
+runs.
 """
 
 from __future__ import annotations
@@ -49,7 +50,9 @@ def main() -> None:
     for label, decode, analyze in (("read", False, False), ("decode", True, False), ("decode + analysis", True, True)):
         packets, seconds, analysis = run(arguments.trace, decode=decode, analyze=analyze, limit=arguments.limit)
         speed = packets / seconds
-        print(f"{label:18} {packets:>10} packets {speed / 1e6:7.2f} M/s {1e9 / speed:7.0f} ns {share / seconds:8.0f} MB/s")
+        print(
+            f"{label:18} {packets:>10} packets {speed / 1e6:7.2f} M/s {1e9 / speed:7.0f} ns {share / seconds:8.0f} MB/s"
+        )
     print(", ".join(f"{name} {value}" for name, value in analysis.counters().items() if value))
 
 

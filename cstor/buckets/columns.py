@@ -97,12 +97,13 @@ COLUMN_MIN_WINDOW = _COLUMN["min_window_client"]  # the window + 1, 0 absent
 COLUMN_BURST_MS = _COLUMN["burst_ms"]
 COLUMN_BURST_SUM = _COLUMN["burst_sum"]
 
-# From our numbers to those of the registry.
+# From our numbers to those of the registry. ORDER_OF_CODE sorts events as the registry sorts their bases: the four
+# scalars of a timing follow each other there, and so do its bins.
 _SCALAR = {base.key: number for number, base in enumerate(SCALARS)}
 _HISTOGRAM = {base.key: number for number, base in enumerate(HISTOGRAMS)}
-SCALAR_OF_FACT = np.array([_SCALAR[key] for key in FACTS], np.int16)
-SCALAR_OF_TIMING = np.array(
-    [[_SCALAR[f"{key}_{part}"] for part in ("count", "sum", "min", "max")] for key in TIMINGS], np.int16
-)
-HISTOGRAM_OF_TIMING = np.array([_HISTOGRAM[key] for key in TIMINGS], np.int16)
-COUNTER_OF_FACT = np.array([[base.key for base in COUNTERS].index(key) for key in FACTS], np.int16)
+_COUNTER = {base.key: number for number, base in enumerate(COUNTERS)}
+ORDER_OF_CODE = np.array([_SCALAR[key] for key in FACTS] + [_SCALAR[f"{key}_count"] for key in TIMINGS], np.int64)
+HISTOGRAM_OF_TIMING = np.array([_HISTOGRAM[key] for key in TIMINGS], np.int64)
+COUNTER_OF_FACT = np.array([_COUNTER[key] for key in FACTS], np.int64)
+PARTS = ("count", "sum", "min", "max")
+assert all(_SCALAR[f"{key}_{part}"] == _SCALAR[f"{key}_count"] + at for key in TIMINGS for at, part in enumerate(PARTS))

@@ -1,6 +1,7 @@
 """What the analysis hands over: closed seconds of conversations, and sessions that ended.
 
-Numbers of bases and histograms are positions in the registry's SCALARS and HISTOGRAMS; whoever stores them stores names.
+Numbers of bases and histograms are positions in the registry's SCALARS and HISTOGRAMS; whoever stores them stores
+names.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Analysis: packets in, closed seconds and ended sessions out. The Python side of the kernels: clock, room, closing.
 
-One Analysis is one shard: it needs no lock as long as one thread feeds it. Files are analysed on the time of their packets;
-live, `advance` moves the clock when no packet does.
+One Analysis is one shard: it needs no lock as long as one thread feeds it. Files are analysed on the time of their
+packets; live, `advance` moves the clock when no packet does.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cstor.buckets.close import close_second
+from cstor.buckets.close import Closer
 from cstor.buckets.second import SESSION, ClosedSecond, SessionBatch
 from cstor.flows.analyze import analyze_batch
 from cstor.flows.analyzers.connections import ENDED, FAILED, OPEN
@@ -40,7 +40,8 @@ LATE_ROWS = 65_536  # rows of late packets that are held back before they are ha
 
 @dataclass(frozen=True)
 class AnalysisConfig:
-    """`live`: closed seconds stay closed. Beyond `max_flows` the oldest unestablished flows are evicted; beyond `max_rows`
+    """`live`: closed seconds stay closed. Beyond `max_flows` the oldest unestablished flows are evicted; beyond
+    `max_rows`
     conversations in a second the rest folds into one `other` row."""
 
     live: bool = False
@@ -61,7 +62,9 @@ class Analysis:
         self._config = config or AnalysisConfig()
         self._config.validate()
         self._state = new_state(secrets.randbits(32), self._config.max_rows, self._config.live)
+        self._closer = Closer()
         self._closed: list[ClosedSecond] = []
+        self._ended: list[np.ndarray] = []
 
     @property
     def clock(self) -> int | None:
@@ -89,6 +92,7 @@ class Analysis:
         for start in range(0, len(numbers), CHUNK):
             self._make_room(CHUNK)
             end_all(self._state, numbers[start : start + CHUNK])
+            self._collect_sessions()
         for slot in range(ARENAS):
             self._close(slot)
 
@@ -99,11 +103,11 @@ class Analysis:
 
     def take_sessions(self) -> SessionBatch | None:
         """Sessions that ended since the last call."""
-        waiting = int(self._registers[SESSIONS])
-        if waiting == 0:
+        self._collect_sessions()
+        ended, self._ended = self._ended, []
+        if not ended:
             return None
-        self._registers[SESSIONS] = 0
-        return SessionBatch(self._state.sessions[:waiting].view(SESSION).copy())
+        return SessionBatch(ended[0] if len(ended) == 1 else np.concatenate(ended))
 
     def counters(self) -> dict[str, int]:
         """Statistics of this analysis, by name."""
@@ -123,6 +127,12 @@ class Analysis:
         if self._registers[ROWS + LATE] > LATE_ROWS:
             self._close(LATE)
 
+    def _collect_sessions(self) -> None:
+        waiting = int(self._registers[SESSIONS])
+        if waiting:
+            self._ended.append(self._state.sessions[:waiting].view(SESSION).copy())
+            self._registers[SESSIONS] = 0
+
     def _make_room(self, packets: int) -> None:
         self._state = with_room(self._state, packets)
 
@@ -138,10 +148,12 @@ class Analysis:
         self._registers[CLOCK] = second
 
     def _expire(self, now_ns: int) -> None:
-        numbers = np.flatnonzero(self._state.deadlines[: self._registers[FLOW_HIGH]] <= now_ns)
-        for start in range(0, len(numbers), CHUNK):
-            self._make_room(CHUNK)
-            expire(self._state, numbers[start : start + CHUNK], now_ns)
+        """After a long silence several timers of a flow may be due, one after the other: until none is."""
+        while len(numbers := np.flatnonzero(self._state.deadlines[: self._registers[FLOW_HIGH]] <= now_ns)):
+            for start in range(0, len(numbers), CHUNK):
+                self._make_room(CHUNK)
+                expire(self._state, numbers[start : start + CHUNK], now_ns)
+                self._collect_sessions()
 
     def _evict(self, packets: int) -> None:
         """Keep room for as many new flows as there are packets: dormant rows go first, then what was never established,
@@ -159,6 +171,7 @@ class Analysis:
         for start in range(0, len(chosen), CHUNK):
             self._make_room(CHUNK)
             evict(self._state, chosen[start : start + CHUNK])
+            self._collect_sessions()
 
     def _close(self, slot: int) -> None:
         """Hand out the rows of an arena, one ClosedSecond per second that it holds, and empty it."""
@@ -172,7 +185,7 @@ class Analysis:
         seconds = arena.second[slot, :rows]
         keys, dense, events = arena.keys[slot, :rows], arena.dense[slot, :rows], arena.events[slot, :fill]
         if slot != LATE or (seconds == seconds[0]).all():
-            self._hand_out(int(seconds[0]), keys.copy(), dense.copy(), events)
+            self._hand_out(int(seconds[0]), keys, dense, events)
             return
         for second in np.unique(seconds):
             chosen = seconds == second
@@ -181,6 +194,6 @@ class Analysis:
             self._hand_out(int(second), keys[chosen], dense[chosen], there)
 
     def _hand_out(self, second: int, keys: np.ndarray, dense: np.ndarray, events: np.ndarray) -> None:
-        closed = close_second(second, keys, dense, events)
+        closed = self._closer.close(second, keys, dense, events)
         if closed is not None:
             self._closed.append(closed)

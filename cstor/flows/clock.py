@@ -1,7 +1,8 @@
 """The clock of an analysis is the time of its packets, and it is not fooled by one bad time stamp.
 
-It moves on with each packet of a later second. A jump of more than ten seconds must be confirmed by the next packet; a jump
-back is believed after 32 packets in a row. Packets outside the open seconds are counted in the second that they name.
+It moves on with each packet of a later second. A jump of more than ten seconds must be confirmed by the next packet;
+a jump back is believed after 32 packets in a row. Packets outside the open seconds are counted in the second that
+they name.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Both ends mirrored: the same 5-tuple under a second VNI is a copy of the flow that was there first, its primary.
 
-When the primary has been silent for five seconds while a copy speaks, the copy becomes primary. Looked at once per flow and
-second, so that a packet of a copy costs no second cache miss.
+When the primary has been silent for five seconds while a copy speaks, the copy becomes primary. Looked at once per
+flow and second, so that a packet of a copy costs no second cache miss.
 """
 
 from __future__ import annotations

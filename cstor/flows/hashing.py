@@ -1,7 +1,7 @@
 """The symmetric hash of a flow: both directions, and the copies of a flow under other VNIs, have the same.
 
-Thirty-one bits, so that it fits a signed 32-bit index entry. Words of 32 bits are multiplied by 31-bit odd constants: the
-product never leaves 63 bits, so that compiled and interpreted kernels agree without unsigned arithmetic.
+Thirty-one bits, so that it fits a signed 32-bit index entry. Words of 32 bits are multiplied by 31-bit odd constants:
+the product never leaves 63 bits, so that compiled and interpreted kernels agree without unsigned arithmetic.
 """
 
 from __future__ import annotations

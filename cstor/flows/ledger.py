@@ -18,7 +18,7 @@ from wire.packets.jit import kernel
 
 CELLS_PER_BLOCK = 5
 BINS_PER_BLOCK = 5
-MAX_BIN_BLOCKS = 12  # per timing and connection; what exceeds them joins the nearest bin
+MAX_BIN_BLOCKS = 20  # per timing and connection; beyond them neighbouring bins are joined
 
 CELL_BLOCK = np.dtype([("next", "i4"), ("used", "i4"), ("fact", "i2", (5,)), ("value", "i8", (5,))], align=True)
 BIN_BLOCK = np.dtype(
@@ -40,7 +40,7 @@ def bin_of(duration_ns):
     """The histogram bin of a duration; the same as cstor.metrics.histogram.bin_of."""
     if duration_ns <= FIRST_BIN_NS:
         return 0
-    return min(int(math.ceil(math.log(duration_ns / FIRST_BIN_NS) / LOG_GROWTH)), LAST_BIN)
+    return min(math.ceil(math.log(duration_ns / FIRST_BIN_NS) / LOG_GROWTH), LAST_BIN)
 
 
 @kernel
@@ -131,32 +131,95 @@ def keep(out, flow, timing, bin, duration_ns):
 
 @kernel
 def keep_bin(out, first, bin):
-    """Count a bin in a chain; beyond the last block it joins the nearest bin that is there."""
-    number, blocks, nearest, nearest_entry = first, 0, first, 0
-    distance = LAST_BIN + 1
+    """Count a bin in a chain; where the last block is full, neighbours join to make room."""
+    number, blocks = first, 0
     while True:
         block = out.bins[number]
         blocks += 1
         for entry in range(block["used"]):
-            off = abs(block["bin"][entry] - bin)
-            if off == 0:
+            if block["bin"][entry] == bin:
                 block["n"][entry] += 1
                 return
-            if off < distance:
-                distance, nearest, nearest_entry = off, number, entry
-        if block["next"] < 0:
+        if block["used"] < BINS_PER_BLOCK or block["next"] < 0:
             break
         number = block["next"]
     if block["used"] == BINS_PER_BLOCK:
         after = new_block(out.bins, out.registers, BIN_HIGH, BIN_FREE) if blocks < MAX_BIN_BLOCKS else -1
         if after < 0:
-            out.bins[nearest]["n"][nearest_entry] += 1
+            join_neighbours(out, first)
+            keep_bin_again(out, first, bin)
             return
         block["next"] = after
         block = out.bins[after]
     block["bin"][block["used"]] = bin
     block["n"][block["used"]] = 1
     block["used"] += 1
+
+
+@kernel
+def keep_bin_again(out, first, bin):
+    """Count a bin in a chain that has room (kernels do not call themselves)."""
+    number = first
+    while out.bins[number]["used"] == BINS_PER_BLOCK and out.bins[number]["next"] >= 0:
+        number = out.bins[number]["next"]
+    block = out.bins[number]
+    if block["used"] < BINS_PER_BLOCK:
+        block["bin"][block["used"]] = bin
+        block["n"][block["used"]] = 1
+        block["used"] += 1
+
+
+@kernel
+def sorted_bins(out, first):
+    """Collect the bins of a chain in ascending order in out.scratch; returns how many."""
+    bins, counts = out.scratch[0], out.scratch[1]
+    used = 0
+    number = first
+    while number >= 0:
+        block = out.bins[number]
+        for entry in range(block["used"]):
+            bin = block["bin"][entry]
+            at = used
+            while at > 0 and bins[at - 1] > bin:
+                bins[at] = bins[at - 1]
+                counts[at] = counts[at - 1]
+                at -= 1
+            bins[at] = bin
+            counts[at] = block["n"][entry]
+            used += 1
+        number = block["next"]
+    return used
+
+
+@kernel
+def join_neighbours(out, first):
+    """Join bins that lie close together, as far apart as it takes to free a quarter of the chain."""
+    bins, counts = out.scratch[0], out.scratch[1]
+    used = sorted_bins(out, first)
+    wanted = used * 3 // 4
+    reach = 1
+    while used > wanted:
+        kept = 0
+        for at in range(1, used):
+            if bins[at] - bins[kept] <= reach:
+                if counts[at] > counts[kept]:
+                    bins[kept] = bins[at]
+                counts[kept] += counts[at]
+            else:
+                kept += 1
+                bins[kept] = bins[at]
+                counts[kept] = counts[at]
+        used = kept + 1
+        reach += 1
+    number, at = first, 0
+    while number >= 0:
+        block = out.bins[number]
+        block["used"] = min(used - at, BINS_PER_BLOCK)
+        for entry in range(block["used"]):
+            block["bin"][entry] = bins[at]
+            block["n"][entry] = counts[at]
+            at += 1
+        number = block["next"]
 
 
 @kernel

@@ -1,7 +1,7 @@
 """The life of a flow's row: opened by a first packet, begun anew by a SYN with another ISN, handed over, removed.
 
-A TCP flow whose session was handed over stays as a dormant row, so that late packets are still judged by its TCP state; it
-goes when its time has come or the table needs room.
+A TCP flow whose session was handed over stays as a dormant row, so that late packets are still judged by its TCP
+state; it goes when its time has come or the table needs room.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""One small array of numbers that all kernels share: the clock, the cursor, fill levels, heads of free lists, statistics.
+"""One small array of numbers that all kernels share: the clock, the cursor, fill levels, heads of free lists,
+statistics.
 
 It stays in the first-level cache, and one array is cheaper to hand from kernel to kernel than thirty numbers.
 """

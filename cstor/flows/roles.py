@@ -1,9 +1,10 @@
-"""Who is the client: the sender of the SYN; else the one with the higher port, or of the first packet (METRICS, Roles)."""
+"""Who is the client: the sender of the SYN; else the one with the higher port, or of the first packet (METRICS,
+Roles)."""
 
 from __future__ import annotations
 
-from cstor.buckets.conversations import enter, leave
 from cstor.buckets.arena import attach
+from cstor.buckets.conversations import enter, leave
 from cstor.flows.analyzers.connections import OPEN
 from cstor.flows.ledger import turn_cells
 from wire.packets.jit import inline, kernel

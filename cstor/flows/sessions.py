@@ -1,4 +1,5 @@
-"""An ended connection, or an idle flow, as one record: every counter, every timing with its percentiles, the history."""
+"""An ended connection, or an idle flow, as one record: every counter, every timing with its percentiles, the
+history."""
 
 from __future__ import annotations
 
@@ -22,6 +23,7 @@ from cstor.buckets.columns import (
     TRUNCATED,
 )
 from cstor.flows.analyzers.history import LETTERS
+from cstor.flows.ledger import sorted_bins
 from cstor.flows.registers import SESSIONS, SESSIONS_CLOSED
 from cstor.metrics.histogram import GROWTH
 from wire.packets.jit import kernel
@@ -52,7 +54,11 @@ def export(state, number):
         write_single(session["timings"][HISTOGRAM_OF_TIMING[timing]], flow["once"][timing])
     write_single(session["timings"][HISTOGRAM_OF_TIMING[SESSION_DURATION]], flow["last_ns"] - flow["start_ns"])
     for timing in range(MANY):
-        write_many(state.out.bins, state.scratch, session["timings"][HISTOGRAM_OF_TIMING[ONCE + timing]], flow["timings"][timing])
+        write_many(
+            state.out,
+            session["timings"][HISTOGRAM_OF_TIMING[ONCE + timing]],
+            flow["timings"][timing],
+        )
 
 
 @kernel
@@ -127,17 +133,18 @@ def write_single(timing, duration_ns):
 
 
 @kernel
-def write_many(bins, scratch, timing, first):
-    """A timing with many samples; percentiles have rank floor(q (n - 1)), as everywhere, and stay within min and max."""
+def write_many(out, timing, first):
+    """A timing with many samples; percentiles have rank floor(q (n - 1)), as everywhere, and stay within min and
+    max."""
     timing[0] = 0
     if first < 0:
         return
-    values, counts = scratch[0], scratch[1]
-    used = sorted_bins(bins, first, values, counts)
+    values, counts = out.scratch[0], out.scratch[1]
+    used = sorted_bins(out, first)
     total = 0
     for entry in range(used):
         total += counts[entry]
-    head = bins[first]
+    head = out.bins[first]
     timing[0] = total
     timing[1] = head["sum"]
     timing[2] = head["min"]
@@ -150,24 +157,3 @@ def write_many(bins, scratch, timing, first):
             entry += 1
         value = int(2000.0 * GROWTH ** values[entry] / (GROWTH + 1))
         timing[4 + rank] = min(max(value, head["min"]), head["max"])
-
-
-@kernel
-def sorted_bins(bins, first, values, counts):
-    """Collect the bins of a chain in ascending order; returns how many."""
-    used = 0
-    number = first
-    while number >= 0:
-        block = bins[number]
-        for entry in range(block["used"]):
-            bin = block["bin"][entry]
-            at = used
-            while at > 0 and values[at - 1] > bin:
-                values[at] = values[at - 1]
-                counts[at] = counts[at - 1]
-                at -= 1
-            values[at] = bin
-            counts[at] = block["n"][entry]
-            used += 1
-        number = block["next"]
-    return used

@@ -31,6 +31,10 @@ EVENTS_PER_PACKET = 32  # no packet reports more than this, verdicts and samples
 BLOCKS_PER_PACKET = 2  # on average over a batch; what exceeds it is dropped from sessions and counted
 
 
+BLOCK = 128  # packets whose flows are touched before they are analysed
+_LINE = 64  # bytes of a cache line
+
+
 class Out(NamedTuple):
     """What reporting kernels need."""
 
@@ -38,6 +42,7 @@ class Out(NamedTuple):
     events: np.ndarray  # EVENT[ARENAS, n], the arena's
     cells: np.ndarray  # CELL_BLOCK
     bins: np.ndarray  # BIN_BLOCK
+    scratch: np.ndarray  # i8[2, n], work space for the bins of one timing
 
 
 class State(NamedTuple):
@@ -52,23 +57,30 @@ class State(NamedTuple):
     arena: Arena
     out: Out
     sessions: np.ndarray  # RAW_SESSION
-    scratch: np.ndarray  # i8[2, n], work space of the export
+    tags: np.ndarray  # i8, hashes of the packets of one block
 
 
-def new_state(seed: int, max_rows: int, live: bool, room: int = 4096) -> State:
+def new_state(seed: int, max_rows: int, live: bool, room: int = 8192) -> State:
     """An analysis that has seen nothing, with room for so many flows."""
     arena = new_arena(room, room)
+    out = Out(
+        new_registers(seed, max_rows, live),
+        arena.events,
+        np.zeros(room, CELL_BLOCK),
+        np.zeros(room, BIN_BLOCK),
+        np.zeros((2, BINS_PER_BLOCK * MAX_BIN_BLOCKS), np.int64),
+    )
     return State(
         new_index(4 * room),
-        np.zeros(room, FLOW),
-        np.zeros(2 * room, SIDE),
+        aligned_zeros(room, FLOW),
+        aligned_zeros(2 * room, SIDE),
         np.zeros(room, np.int64),
         new_index(4 * room),
         np.zeros(room, CONVERSATION_STATE),
         arena,
-        Out(new_registers(seed, max_rows, live), arena.events, np.zeros(room, CELL_BLOCK), np.zeros(room, BIN_BLOCK)),
+        out,
         np.zeros(room, RAW_SESSION),
-        np.zeros((2, BINS_PER_BLOCK * MAX_BIN_BLOCKS), np.int64),
+        np.zeros(BLOCK, np.int64),
     )
 
 
@@ -84,7 +96,7 @@ def with_room(state: State, packets: int) -> State:
     arena = state.arena
     if rows > arena.second.shape[1] or events > arena.events.shape[1]:
         arena = grown(arena, _size(arena.second.shape[1], rows), _size(arena.events.shape[1], events))
-    out = Out(registers, arena.events, *_pools(state.out, packets))
+    out = Out(registers, arena.events, *_pools(state.out, packets), state.out.scratch)
     sessions = state.sessions
     if int(registers[SESSIONS]) + packets > len(sessions):
         sessions = _longer(sessions, _size(len(sessions), int(registers[SESSIONS]) + packets))
@@ -134,7 +146,14 @@ def _size(now: int, wanted: int) -> int:
     return now
 
 
+def aligned_zeros(size: int, dtype: np.dtype) -> np.ndarray:
+    """Zeros that begin at a cache line, so that the first fields of a row share one."""
+    raw = np.zeros(size * dtype.itemsize + _LINE, np.uint8)
+    start = -raw.ctypes.data % _LINE
+    return raw[start : start + size * dtype.itemsize].view(dtype)
+
+
 def _longer(array: np.ndarray, size: int) -> np.ndarray:
-    longer = np.zeros(size, array.dtype)
+    longer = aligned_zeros(size, array.dtype)
     longer[: len(array)] = array
     return longer

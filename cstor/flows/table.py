@@ -1,8 +1,8 @@
 """The flow index: open addressing over 32-bit pairs (31 bits of hash, number in the dense pool of rows).
 
-An index entry costs 8 bytes and a probe touches no row unless the hash agrees. The home of an entry follows from its hash
-alone, so growing and removing (by shifting back: Knuth, vol. 3, 6.4, algorithm R) never read the rows. The hash leaves out
-the VNI: the copies of a flow under other VNIs lie on one probe path.
+An index entry costs 8 bytes and a probe touches no row unless the hash agrees. The home of an entry follows from its
+hash alone, so growing and removing (by shifting back: Knuth, vol. 3, 6.4, algorithm R) never read the rows. The hash
+leaves out the VNI: the copies of a flow under other VNIs lie on one probe path.
 """
 
 from __future__ import annotations
@@ -59,6 +59,13 @@ def copy_entries(old, new):
 
 
 @inline
+def is_between(flow, a_hi, a_lo, a_port, b_hi, b_lo, b_port):
+    """True if these are the flow's ends, in this order."""
+    same = flow["a_lo"] == a_lo and flow["b_lo"] == b_lo and flow["a_port"] == a_port and flow["b_port"] == b_port
+    return same and flow["a_hi"] == a_hi and flow["b_hi"] == b_hi
+
+
+@inline
 def find_flow(index, flows, tag, src_hi, src_lo, dst_hi, dst_lo, src_port, dst_port, protocol, vni):
     """Number of the flow of a packet in either direction, -1 where there is none."""
     mask = len(index) - 1
@@ -66,13 +73,11 @@ def find_flow(index, flows, tag, src_hi, src_lo, dst_hi, dst_lo, src_port, dst_p
     while index[at, 1] >= 0:
         if index[at, 0] == tag:
             flow = flows[index[at, 1]]
-            if flow["vni"] == vni and flow["protocol"] == protocol:
-                if flow["a_lo"] == src_lo and flow["b_lo"] == dst_lo and flow["a_port"] == src_port:
-                    if flow["b_port"] == dst_port and flow["a_hi"] == src_hi and flow["b_hi"] == dst_hi:
-                        return index[at, 1]
-                if flow["a_lo"] == dst_lo and flow["b_lo"] == src_lo and flow["a_port"] == dst_port:
-                    if flow["b_port"] == src_port and flow["a_hi"] == dst_hi and flow["b_hi"] == src_hi:
-                        return index[at, 1]
+            same = flow["vni"] == vni and flow["protocol"] == protocol
+            if same and is_between(flow, src_hi, src_lo, src_port, dst_hi, dst_lo, dst_port):
+                return index[at, 1]
+            if same and is_between(flow, dst_hi, dst_lo, dst_port, src_hi, src_lo, src_port):
+                return index[at, 1]
         at = (at + 1) & mask
     return EMPTY
 
@@ -86,13 +91,8 @@ def find_sibling(index, flows, number, only_primary):
     while index[at, 1] >= 0:
         if index[at, 0] == own["tag"] and index[at, 1] != number:
             flow = flows[index[at, 1]]
-            same = flow["a_lo"] == own["a_lo"] and flow["b_lo"] == own["b_lo"] and flow["a_port"] == own["a_port"]
-            same = (
-                same and flow["b_port"] == own["b_port"] and flow["a_hi"] == own["a_hi"] and flow["b_hi"] == own["b_hi"]
-            )
-            turned = flow["a_lo"] == own["b_lo"] and flow["b_lo"] == own["a_lo"] and flow["a_port"] == own["b_port"]
-            turned = turned and flow["b_port"] == own["a_port"] and flow["a_hi"] == own["b_hi"]
-            turned = turned and flow["b_hi"] == own["a_hi"]
+            same = is_between(flow, own["a_hi"], own["a_lo"], own["a_port"], own["b_hi"], own["b_lo"], own["b_port"])
+            turned = is_between(flow, own["b_hi"], own["b_lo"], own["b_port"], own["a_hi"], own["a_lo"], own["a_port"])
             if (same or turned) and flow["protocol"] == own["protocol"] and (flow["is_copy"] == 0 or only_primary == 0):
                 return index[at, 1]
         at = (at + 1) & mask

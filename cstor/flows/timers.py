@@ -1,7 +1,7 @@
 """Timers: verdicts that silence brings, sessions that are over, rows that can go. They run on the analysis' clock.
 
-Each flow has one deadline, the earliest time at which a timer may have to look; packets do not move it. When it is reached
-the true time is worked out from the state, and either something is decided or the deadline is moved.
+Each flow has one deadline, the earliest time at which a timer may have to look; packets do not move it. When it is
+reached the true time is worked out from the state, and either something is decided or the deadline is moved.
 """
 
 from __future__ import annotations

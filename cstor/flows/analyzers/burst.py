@@ -7,8 +7,8 @@ from wire.packets.jit import inline
 
 FLOW = [
     ("burst_ms", "i8"),  # the millisecond that is being summed
-    ("burst_sum", "i8"),
-    ("burst_max", "i8"),
+    ("burst_sum", "i4"),
+    ("burst_max", "i4"),
 ]
 
 

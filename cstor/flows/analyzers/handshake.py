@@ -1,6 +1,7 @@
 """Handshake round trips and connect time (RFC 9293, section 3.5; Karn's rule: nothing is timed that was sent twice).
 
-Samples wait for the packet that ends the handshake, since only then it is known that SYN and SYN-ACK were each seen once.
+Samples wait for the packet that ends the handshake, since only then it is known that SYN and SYN-ACK were each seen
+once.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from cstor.flows.seq import UNKNOWN, ahead, plus
 from wire.packets.jit import kernel
 
 FLOW = [
-    ("syn_count", "i4"),  # SYNs of this ISN by the client
-    ("syn_ack_count", "i4"),
+    ("syn_count", "i2"),  # SYNs of this ISN by the client
+    ("syn_ack_count", "i2"),
     ("awaiting", "i1"),  # 1 while the handshake is not over
     ("syn_ack_fits", "i1"),  # the SYN-ACK acknowledges ISN + 1
     ("first_syn_ns", "i8"),
@@ -25,6 +26,9 @@ FLOW = [
 ]
 
 
+MANY = 1000  # SYNs and SYN-ACKs are not counted further: only "one or more" matters
+
+
 @kernel
 def note_syn(flow, now):
     """Another SYN of the client's."""
@@ -33,7 +37,7 @@ def note_syn(flow, now):
     else:
         flow["syn_gap_ns"] = now - flow["last_syn_ns"]
     flow["last_syn_ns"] = now
-    flow["syn_count"] += 1
+    flow["syn_count"] = min(flow["syn_count"] + 1, MANY)
 
 
 @kernel
@@ -43,7 +47,7 @@ def note_syn_ack(flow, client, packet):
         flow["syn_ack_ns"] = packet["time_ns"]
         flow["syn_ack_fits"] = client["isn"] != UNKNOWN and packet["ack"] == plus(client["isn"], 1)
     flow["last_syn_ack_ns"] = packet["time_ns"]
-    flow["syn_ack_count"] += 1
+    flow["syn_ack_count"] = min(flow["syn_ack_count"] + 1, MANY)
 
 
 @kernel

@@ -1,7 +1,8 @@
 """Loss, order and flow control, as tshark 4.0 decides with its defaults, in file order.
 
-The rules are numbered as in docs/tcp-rules.md: steps 1-9 are flags that may come together, step 10 gives at most one class,
-steps 11 and 12 move the state. Equality with tshark is the aim, its accidents included ("poisoned" duplicate ACK counters).
+The rules are numbered as in docs/tcp-rules.md: steps 1-9 are flags that may come together, step 10 gives at most one
+class, steps 11 and 12 move the state. Equality with tshark is the aim, its accidents included ("poisoned" duplicate
+ACK counters).
 """
 
 from __future__ import annotations

@@ -6,6 +6,8 @@ segment or a gap cancels everything that is pending in its direction.
 
 from __future__ import annotations
 
+import numpy as np
+
 from cstor.buckets.columns import ACK_RTT
 from cstor.flows.analyzers.loss import IS_GAP, IS_KEEP_ALIVE, IS_OUT_OF_ORDER, IS_PROBE, IS_RESEND
 from cstor.flows.ledger import sample
@@ -15,9 +17,9 @@ from wire.packets.layout import ACK, FIN, RST, SYN
 
 RING = 8
 SIDE = [
-    ("ring_head", "i1"),  # the oldest pending segment
-    ("ring_used", "i1"),
-    ("ring_end", "i8", (RING,)),
+    ("ring_head", "i4"),  # the oldest pending segment
+    ("ring_used", "i4"),
+    ("ring_end", "u4", (RING,)),
     ("ring_ns", "i8", (RING,)),
 ]
 NO_SAMPLE = -(1 << 62)
@@ -32,7 +34,7 @@ def answered_ns(peer, packet):
     used = peer["ring_used"]
     head = peer["ring_head"]
     while used > 0:
-        off = ahead(peer["ring_end"][head], packet["ack"])
+        off = ahead(np.int64(peer["ring_end"][head]), packet["ack"])
         if off > 0:
             break
         if off == 0:

@@ -1,7 +1,8 @@
 """Visibility: bytes that the peer acknowledged but the capture never saw. A lossy mirror is told from a lossy network.
 
-`hole` grows at a gap and shrinks as later segments fill it; an ACK that reaches the end proves that what is still missing
-arrived. `reach` is the loss analyzer's `next`, but also moved by such an ACK, so that no byte is counted twice.
+`hole` grows at a gap and shrinks as later segments fill it; an ACK that reaches the end proves that what is still
+missing arrived. `reach` is the loss analyzer's `next`, but also moved by such an ACK, so that no byte is counted
+twice.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Volume: packets, bytes, payload, data packets, the largest packet, truncation, fragments. Dense: every packet adds here."""
+"""Volume: packets, bytes, payload, data packets, the largest packet, truncation, fragments. Dense: every packet adds
+here."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Our sessions of a capture beside tshark's streams, per pair of endpoints and direction.
 
-tshark numbers streams by addresses and ports, without VLAN or VNI, and a stream may hold several sessions of ours (a silence,
-a copy under another VNI): both are summed over the pair of endpoints, which loses nothing.
+tshark numbers streams by addresses and ports, without VLAN or VNI, and a stream may hold several sessions of ours (a
+silence, a copy under another VNI): both are summed over the pair of endpoints, which loses nothing.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from functools import cache
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 
@@ -70,6 +71,7 @@ def address(hi: int, lo: int) -> str:
     return str(value.ipv4_mapped or value)
 
 
+@cache
 def analyse(path: Path) -> Ours:
     """Read, decode and analyse a capture to its end, or as far as it can be read."""
     out, errors, fragments = new_packets(MAX_PACKETS), new_error_counters(), new_fragment_table()

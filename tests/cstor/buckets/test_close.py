@@ -1,0 +1,83 @@
+"""Folding a second against sums made in Python."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cstor.buckets.arena import EVENT
+from cstor.buckets.close import Closer
+from cstor.buckets.columns import COLUMNS, FACTS, TIMING, TIMINGS
+from cstor.buckets.second import CONVERSATION, DENSE
+from cstor.flows.ledger import bin_of
+from cstor.metrics import histogram
+from cstor.metrics.registry import HISTOGRAMS, SCALARS
+
+SCALAR = {base.key: number for number, base in enumerate(SCALARS)}
+
+
+def some_second(seed: int, rows: int, events: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    keys, dense = np.zeros(rows, CONVERSATION), np.zeros((rows, COLUMNS), np.int64)
+    keys["server_port"] = np.arange(rows)
+    dense[:, DENSE.index("packets_client")] = 1
+    made = np.zeros(events, EVENT)
+    made["row"] = rng.integers(0, rows, events)
+    made["code"] = rng.integers(0, TIMING + len(TIMINGS), events)
+    made["value"] = rng.integers(0, 10**7, events)
+    timed = made["code"] >= TIMING
+    made["bin"][timed] = histogram.bin_of(made["value"][timed])
+    return keys, dense, made
+
+
+@pytest.mark.parametrize(("seed", "rows", "events"), [(1, 5, 40), (2, 1, 500), (3, 300, 20_000), (4, 7, 0)])
+def test_it_folds_what_python_adds_up(seed: int, rows: int, events: int) -> None:
+    keys, dense, made = some_second(seed, rows, events)
+    closed = Closer().close(9, keys, dense, made)
+    assert closed is not None
+    cells = {(int(cell["row"]), SCALARS[cell["base"]].key): int(cell["value"]) for cell in closed.cells}
+    bins = {(int(one["row"]), HISTOGRAMS[one["metric"]].key, int(one["bin"])): int(one["n"]) for one in closed.bins}
+    expected_cells, expected_bins = {}, {}
+    for row in range(rows):
+        for code in range(TIMING + len(TIMINGS)):
+            chosen = made[(made["row"] == row) & (made["code"] == code)]
+            if not len(chosen):
+                continue
+            values = chosen["value"]
+            if code < TIMING:
+                expected_cells[row, FACTS[code]] = int(values.sum())
+                continue
+            name = TIMINGS[code - TIMING]
+            for bin, n in zip(*np.unique(chosen["bin"], return_counts=True), strict=True):
+                expected_bins[row, name, int(bin)] = int(n)
+            parts = {"count": len(values), "sum": values.sum(), "min": values.min(), "max": values.max()}
+            for part, value in parts.items():
+                if f"{name}_{part}" in DENSE:
+                    assert closed.dense[row, DENSE.index(f"{name}_{part}")] == value
+                else:
+                    expected_cells[row, f"{name}_{part}"] = int(value)
+    assert cells == expected_cells
+    assert bins == expected_bins
+
+
+def test_it_sorts_cells_and_bins_by_the_registry() -> None:
+    closed = Closer().close(9, *some_second(5, 50, 3000))
+    cells, bins = closed.cells, closed.bins
+    assert np.array_equal(np.lexsort((cells["base"], cells["row"])), np.arange(len(cells)))
+    assert np.array_equal(np.lexsort((bins["bin"], bins["metric"], bins["row"])), np.arange(len(bins)))
+
+
+def test_it_leaves_out_rows_that_saw_nothing() -> None:
+    keys, dense, _ = some_second(6, 4, 0)
+    dense[[0, 2]] = 0
+    one = np.zeros(1, EVENT)
+    one["row"], one["code"], one["value"] = 2, FACTS.index("timed_out"), 1
+    closed = Closer().close(9, keys, dense, one)
+    assert list(closed.keys["server_port"]) == [1, 2, 3]
+    assert [(int(cell["row"]), SCALARS[cell["base"]].key) for cell in closed.cells] == [(1, "timed_out")]
+    assert Closer().close(9, keys[:1], dense[:1] * 0, one[:0]) is None
+
+
+def test_its_bins_are_those_of_the_codec() -> None:
+    durations = np.unique(np.r_[0, 1, 999, 1000, 1001, np.geomspace(1, 10**14, 5000).astype(np.int64)])
+    assert [bin_of(int(duration)) for duration in durations] == histogram.bin_of(durations).tolist()
