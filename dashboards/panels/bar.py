@@ -43,7 +43,7 @@ class Bar(PanelKind):
         traces = [_trace(frame, series, kind, number, scale) for number, kind in enumerate(kinds)]
         shown = [item for item in series if item.unit == unit]
         axis = {"title": {"text": axis_title(shown, scale.symbol)}, "showgrid": True, "rangemode": "tozero"}
-        names = {"autorange": "reversed", "type": "category", "ticklabelstandoff": 6, "showgrid": False}
+        names = {"autorange": "reversed", "type": "category", "dtick": 1, "ticklabelstandoff": 6, "showgrid": False}
         figure = {
             "data": traces,
             "layout": layout(
@@ -59,7 +59,8 @@ def _trace(frame: Frame, series: list[Series], kind: tuple[str, str, str], numbe
     mine = [item for item in series if (item.metric, item.stat) == (metric, stat)]
     labels = [group_label(monitor_named(item.keys, frame.names)) or metric_label(metric, stat) for item in mine]
     color = METRIC_COLOR.get(metric, COLORWAY[number % len(COLORWAY)])
-    texts = [("≥ " if item.lower_bound else "") + full_text(item.whole, unit) for item in mine]
+    texts = [full_text(item.whole, unit) for item in mine]
+    notes = ["<br>at least: a part may be in Other" if item.lower_bound else "" for item in mine]
     return {
         "type": "bar",
         "orientation": "h",
@@ -72,8 +73,8 @@ def _trace(frame: Frame, series: list[Series], kind: tuple[str, str, str], numbe
         "textfont": {"size": 11},
         "cliponaxis": False,
         "marker": {"color": [OTHER if item.keys.get("other") else color for item in mine]},
-        "customdata": labels,
-        "hovertemplate": "%{customdata}<br><b>%{text}</b><extra></extra>",
+        "customdata": list(map(list, zip(labels, notes, strict=True))),
+        "hovertemplate": "%{customdata[0]}<br><b>%{text}</b>%{customdata[1]}<extra></extra>",
         "meta": {"filters": [frame.filters.get(str(item.keys), "") for item in mine]},
     }
 

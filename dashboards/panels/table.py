@@ -15,6 +15,8 @@ from dashboards.panels.status import level_of, reason
 from dashboards.panels.units import full_text
 from dashboards.queries.frame import Frame, Series
 
+AT_LEAST = " At least this much: in some steps a part may be in Other."
+
 
 @register
 class Table(PanelKind):
@@ -42,8 +44,9 @@ def table_of(frame: Frame, setting: Setting) -> dict[str, Any]:
         groups.setdefault(str(item.keys), []).append(item)
     keys = list(dict.fromkeys(key for item in series for key in item.keys if key != "other"))
     metrics = list(dict.fromkeys((item.metric, item.stat) for item in series))
+    named = [item for item in series if not item.keys.get("other") and np.isfinite(item.whole)]
     peaks = {
-        metric: max((item.whole for item in series if (item.metric, item.stat) == metric), default=0)
+        metric: max((item.whole for item in named if (item.metric, item.stat) == metric), default=0)
         for metric in metrics
     }
     return {
@@ -83,9 +86,9 @@ def _cell(item: Series | None, peak: float) -> dict[str, Any]:
         return {"text": "", "sort": "", "level": "plain"}
     share = item.whole / peak * 100 if np.isfinite(item.whole) and peak > 0 else 0
     return {
-        "text": ("≥ " if item.lower_bound else "") + full_text(item.whole, item.unit),
+        "text": full_text(item.whole, item.unit),
         "sort": f"{item.whole:.9g}" if np.isfinite(item.whole) else "",
         "share": f"{min(max(share, 0), 100):.1f}",
         "level": level_of(item),
-        "title": f"{reason(item)} {item.whole_n:,.0f} samples.",
+        "title": f"{reason(item)} {item.whole_n:,.0f} samples.{AT_LEAST if item.lower_bound else ''}",
     }

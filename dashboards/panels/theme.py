@@ -32,7 +32,7 @@ RED = "#e5484d"
 GREEN = "#2fb344"
 GAP_FILL = "rgba(128,140,160,0.16)"
 
-STAT_COLOR = {"p50": "#5fb0f7", "p90": "#3b82f6", "p95": "#3b6ff0", "p99": "#f2a33a", "max": "#ef6a6a"}
+STAT_COLOR = {"p50": "#2fb5b0", "p90": "#6aa5f8", "p95": "#3b82f6", "p99": "#f2a33a", "max": "#ef6a6a"}
 METRIC_COLOR = {
     "established": "#2fa36b",
     "new_connections": "#2fa36b",
@@ -70,13 +70,14 @@ def template(theme: str) -> dict[str, Any]:
         "automargin": True,
         "zeroline": False,
     }
+    spike = {"spikecolor": ink["text"], "spikethickness": -1, "spikedash": "solid"}
     return {
         "layout": {
             "font": {"family": FONT, "size": 12, "color": ink["text"]},
             "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "rgba(0,0,0,0)",
             "colorway": list(COLORWAY),
-            "xaxis": axis | {"showgrid": False, "showline": True, "ticks": "outside", "ticklen": 4},
+            "xaxis": axis | {"showgrid": False, "showline": True, "ticks": "outside", "ticklen": 4} | spike,
             "yaxis": axis | {"showgrid": True, "showline": False, "nticks": 6},
             "hoverlabel": {
                 "bgcolor": ink["card"],
@@ -111,6 +112,7 @@ def layout(**changes: Any) -> dict[str, Any]:
             "yref": "container",
             "yanchor": "top",
             "tracegroupgap": 0,
+            "traceorder": "normal",
         },
         "hoverlabel": {"align": "left"},
         "dragmode": "zoom",

@@ -10,22 +10,24 @@ from typing import Any
 
 import numpy as np
 
-from dashboards.panels.theme import GAP_FILL, typed
+from dashboards.panels.theme import GAP_FILL
 from dashboards.queries.frame import Frame
 from dashboards.queries.timerange import zone_of
 
 LABELLED_SHARE = 0.14
 
 
-def x_of(frame: Frame) -> dict[str, Any]:
-    """The trace attributes that place a frame's buckets: a start and a distance where the zone's offset is constant."""
-    if len(frame.times) == 0:
-        return {"x": typed([])}
-    first, last = offset_ms(int(frame.times[0]), frame.zone), offset_ms(int(frame.times[-1]), frame.zone)
-    if first == last:
-        return {"x0": iso(int(frame.times[0]) * 1000 + first), "dx": frame.step * 1000}
-    local = [int(moment) * 1000 + offset_ms(int(moment), frame.zone) for moment in frame.times]
-    return {"x": typed(local), "xhoverformat": "%Y-%m-%d %H:%M:%S"}
+def x_of(frame: Frame, first: int = 0, stop: int | None = None) -> dict[str, Any]:
+    """The trace attributes that place buckets first..stop: a start and a distance where the zone's offset is constant.
+
+    Text otherwise: numbers on a date axis would be read in the zone of the browser.
+    """
+    times = [int(moment) for moment in frame.times[first:stop]]
+    if not times:
+        return {"x": []}
+    if offset_ms(times[0], frame.zone) == offset_ms(times[-1], frame.zone):
+        return {"x0": local_iso(times[0], frame.zone), "dx": frame.step * 1000}
+    return {"x": [local_iso(moment, frame.zone) for moment in times]}
 
 
 def offset_ms(moment: int, zone: str) -> int:
@@ -47,7 +49,7 @@ def time_axis(frame: Frame) -> dict[str, Any]:
     return {
         "type": "date",
         "range": [local_iso(frame.start, frame.zone), local_iso(frame.end, frame.zone)],
-        "title": {"text": f"time ({frame.zone})"},
+        "title": {"text": f"time ({frame.zone})", "font": {"size": 10}, "standoff": 4},
         "hoverformat": hover,
         "nticks": 9,
         "tickformatstops": [
@@ -81,7 +83,7 @@ def gap_bands(frame: Frame) -> list[dict[str, Any]]:
             "layer": "below",
         }
         if (end - start) / span > LABELLED_SHARE:
-            band["label"] = {"text": gap.reason, "font": {"size": 11}, "textposition": "middle center"}
+            band["label"] = {"text": gap.reason, "font": {"size": 10}, "textposition": "top left", "padding": 4}
         bands.append(band)
     return bands
 

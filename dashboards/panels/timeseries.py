@@ -16,6 +16,8 @@ from dashboards.panels.units import Scale, scale_for
 from dashboards.queries.frame import Frame, Series
 
 STYLES = (("line", "Lines"), ("area", "Areas"), ("stack", "Stacked bars"))
+# Beyond this many pieces an area is only noise.
+MAX_RUNS = 40
 HOVER = "%{y:,.4~r}"
 
 
@@ -37,12 +39,20 @@ class TimeSeries(PanelKind):
         style = config.get("style") or "line"
         units = list(dict.fromkeys(series.unit for series in frame.series))[:2]
         scales = {unit: scale_for(unit, peak(frame, unit, stacked=style == "stack")) for unit in units}
-        names = series_names(frame.series, frame.names)
-        colors = colors_of(frame.series)
+        drawn = tuple(
+            item for item in frame.series if np.isfinite(item.values).any() or np.isfinite(item.partial).any()
+        )
+        if style == "stack":
+            # Outcomes that never happened would only fill the legend.
+            drawn = tuple(item for item in drawn if np.nansum(item.values) > 0) or drawn[:1]
+        names = series_names(drawn, frame.names)
+        colors = colors_of(drawn, list(frame.names))
         traces = []
-        for item, name, color in zip(frame.series, names, colors, strict=True):
+        for item, name, color in zip(drawn, names, colors, strict=True):
             if item.unit in scales:
                 axis = units.index(item.unit)
+                if style == "area" and not item.compared:
+                    traces += _fills(frame, item, color, scales[item.unit], axis)
                 traces.append(_trace(frame, item, name, color, scales[item.unit], style, axis))
                 if np.isfinite(item.partial).any() and style != "stack":
                     traces.append(_partial(frame, item, name, color, scales[item.unit], axis))
@@ -60,9 +70,11 @@ def peak(frame: Frame, unit: str, stacked: bool = False) -> float:
     return float(max(np.nanmax(row) for row in rows))
 
 
-def colors_of(series: tuple[Series, ...]) -> list[str]:
-    """Stats and outcomes have colours of their own; groups take the theme's in order; `other` is grey."""
+def colors_of(series: tuple[Series, ...], monitors: list[str]) -> list[str]:
+    """Stats and outcomes have colours of their own; a monitor has the same on every panel; `other` is grey."""
     groups = list(dict.fromkeys(str(item.keys) for item in series))
+    if all(list(item.keys) == ["monitor"] for item in series):
+        groups = [str({"monitor": slug}) for slug in monitors]
     kinds = list(dict.fromkeys((item.metric, item.stat) for item in series))
     metrics = {item.metric for item in series}
     out = []
@@ -99,9 +111,21 @@ def _trace(frame: Frame, item: Series, name: str, color: str, scale: Scale, styl
     alone = lonely(item.values)
     if alone.any():
         trace |= {"mode": "lines+markers", "marker": {"color": color, "size": typed(alone * 4, "u1")}}
-    if style == "area" and not item.compared:
-        trace |= {"fill": "tozeroy", "fillcolor": faded(color, 0.16)}
     return trace
+
+
+def _fills(frame: Frame, item: Series, color: str, scale: Scale, axis: int) -> list[dict[str, Any]]:
+    """The area under a line, one trace per measured run: Plotly's own fill would run on through a gap."""
+    edges = np.flatnonzero(np.diff(np.r_[False, np.isfinite(item.values), False].astype(int)))
+    look: dict[str, Any] = {"type": "scatter", "mode": "lines", "line": {"width": 0}, "fill": "tozeroy"}
+    look |= {"fillcolor": faded(color, 0.16), "hoverinfo": "skip", "showlegend": False, "name": ""}
+    look |= {"yaxis": "y2"} if axis else {}
+    runs = edges.reshape(-1, 2)
+    if len(runs) > MAX_RUNS:
+        return []
+    return [
+        look | x_of(frame, first, stop) | {"y": typed(item.values[first:stop] * scale.factor)} for first, stop in runs
+    ]
 
 
 def _partial(frame: Frame, item: Series, name: str, color: str, scale: Scale, axis: int) -> dict[str, Any]:

@@ -10,6 +10,8 @@ import math
 from dataclasses import dataclass
 
 SI = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
+# Counted things: beside its label a number says only "per second", the axis spells it out.
+COUNTED = ("packets", "segments", "connections", "events", "flows")
 PREFIXED = ("bit/s", "bit", "B", "B/s")
 MISSING = "–"
 
@@ -45,8 +47,13 @@ def value_text(value: float | None, symbol: str) -> tuple[str, str]:
         return significant(value * scale.factor), scale.symbol
     for size, prefix in SI[:-1]:
         if abs(value) >= 10 * size:
-            return significant(value / size) + prefix, symbol
-    return significant(value), symbol
+            return significant(value / size) + prefix, _short(symbol)
+    return significant(value), _short(symbol)
+
+
+def _short(symbol: str) -> str:
+    counted, _, per = symbol.partition("/")
+    return (f"/{per}" if per else "") if counted in COUNTED else symbol
 
 
 def full_text(value: float | None, symbol: str) -> str:

@@ -151,7 +151,7 @@ def _order(spec: QuerySpec, result: ReadResult) -> list[int]:
 
 
 def _whole_seconds(result: ReadResult) -> Floats:
-    total = result.seconds.reshape(len(result.groups), -1).sum(axis=1)
+    total = result.seconds.reshape(len(result.groups), len(result.times)).sum(axis=1)
     return np.where(total > 0, total, np.nan)
 
 
@@ -167,6 +167,9 @@ def _series(metric: MetricStat, result: ReadResult, order: list[int], subjects: 
     unsure = result.partial if is_sum else np.zeros_like(result.partial)
     partial = np.where(unsure, values, np.nan).reshape(shape)
     values = np.where(result.blind | unsure, np.nan, values).reshape(shape)
+    whole = np.where(result.blind.reshape(shape).all(axis=1), np.nan, whole)
+    if metric.stat == "rate":
+        whole = _rate_of_whole_steps(values, result.seconds.reshape(shape), whole)
     counts = np.where(result.blind, 0, sample_count(declared, result.columns)).reshape(shape)
     whole_n = sample_count(declared, result.whole)
     folded = result.folded.reshape(shape)
@@ -181,10 +184,19 @@ def _series(metric: MetricStat, result: ReadResult, order: list[int], subjects: 
             partial=partial[row],
             whole=float(whole[row]),
             whole_n=float(whole_n[row]),
-            lower_bound=is_sum and bool(folded[row].any()),
+            lower_bound=is_sum
+            and bool(folded[row].any() or (metric.stat != "rate" and np.isfinite(partial[row]).any())),
         )
         for row in order
     ]
+
+
+def _rate_of_whole_steps(values: Floats, seconds: Floats, whole: Floats) -> Floats:
+    """Rates over the steps in which every node was there, if there are any: a missing node would lower the mean."""
+    measured = np.isfinite(values)
+    covered = np.where(measured, seconds, 0).sum(axis=1)
+    total = np.where(measured, values * seconds, 0).sum(axis=1)
+    return np.divide(total, covered, out=whole.copy(), where=covered > 0)
 
 
 def _has_rest(spec: QuerySpec, request: ReadRequest) -> bool:
@@ -232,7 +244,9 @@ def _compared(spec: QuerySpec, subjects: Subjects, span: Span, frame: Frame) -> 
 
 
 def _gaps(result: ReadResult, span: Span) -> tuple[Gap, ...]:
-    blind = result.blind.reshape(len(result.groups), -1).all(axis=0) if len(result.groups) else np.array([])
+    blind = (
+        result.blind.reshape(len(result.groups), len(result.times)).all(axis=0) if len(result.groups) else np.array([])
+    )
     gaps: list[Gap] = []
     for item in result.gaps:
         low, high = max(item.start, span.start), min(item.end, span.end)

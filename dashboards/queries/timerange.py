@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo, available_timezones
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 SECOND_OF = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 STEPS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 604800)
@@ -76,10 +77,12 @@ class TimeRange:
         return start, end
 
 
+@lru_cache(maxsize=64)
 def zone_of(name: str) -> ZoneInfo:
-    if name not in available_timezones():
-        raise RangeError(f'unknown time zone "{name}"; use a name such as "UTC" or "Europe/Berlin"')
-    return ZoneInfo(name)
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise RangeError(f'unknown time zone "{name}"; use a name such as "UTC" or "Europe/Berlin"') from None
 
 
 def _moment(text: str, now: datetime, zone: ZoneInfo, name: str) -> datetime:

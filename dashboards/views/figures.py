@@ -13,6 +13,7 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
+from cstor.metrics.registry import METRICS
 from dashboards.forms.panel import PanelForm
 from dashboards.models import Dashboard, Panel
 from dashboards.panels.panel import PANELS, Setting
@@ -29,6 +30,8 @@ from monitors.series.coverage import state_of
 # Part of every ETag: raised when the shape of the answer changes, so that no browser keeps an old one.
 SHAPE = 1
 STILL_S = 60
+# Error counts that a lossy capture raises: the share of the traffic that was seen stands beside them.
+SUSPECT = {"retransmission_percent", "failure_percent", "failures", "zero_window_rate"}
 
 
 @require_GET
@@ -96,6 +99,7 @@ def _notes(spec: QuerySpec, frame: Frame) -> dict[str, Any]:
         "warnings": list(frame.warnings),
         "other_share": number(frame.other_share),
         "visibility": number(frame.visibility),
+        "show_visibility": any(METRICS[metric.key].group == "loss" or metric.key in SUSPECT for metric in spec.metrics),
         "filter": spec.filter,
         "traffic": next(iter(frame.filters.values()), "") if len(set(frame.filters.values())) == 1 else spec.filter,
         "nodes": list(spec.nodes),

@@ -21,7 +21,7 @@ STALE_S = 120
 
 @dataclass(frozen=True)
 class Watch:
-    """One monitor on one node: what it has, since when, and why the rest is missing."""
+    """One monitor on one node: what was fetched, what the node captured, and what it had lost before it was asked."""
 
     monitor_id: int
     node_id: int
@@ -29,7 +29,6 @@ class Watch:
     covered: Intervals
     observed: Intervals | None
     lost: Intervals
-    error: str
     interval_s: int
 
     @property
@@ -56,23 +55,15 @@ class Missing:
 
 def watches(monitor_ids: Sequence[int], node_ids: Sequence[int] = ()) -> list[Watch]:
     """Pull states that have fetched anything at all."""
-    pulls = Pull.objects.filter(monitor_id__in=monitor_ids).select_related("node", "monitor")
+    pulls = Pull.objects.filter(monitor_id__in=monitor_ids)
     if node_ids:
         pulls = pulls.filter(node_id__in=node_ids)
     observed = dict(Observed.objects.values_list("node_id", "observed"))
+    names = ("monitor_id", "node_id", "node__name", "covered", "lost", "monitor__interval_s")
     return [
-        Watch(
-            pull.monitor_id,
-            pull.node_id,
-            pull.node.name,
-            pull.covered,
-            observed.get(pull.node_id),
-            pull.lost,
-            pull.error,
-            pull.monitor.interval_s,
-        )
-        for pull in pulls
-        if pull.covered
+        Watch(monitor_id, node_id, node, covered, observed.get(node_id), lost, interval_s)
+        for monitor_id, node_id, node, covered, lost, interval_s in pulls.values_list(*names)
+        if covered
     ]
 
 
@@ -89,11 +80,13 @@ def lateness(watch: Watch) -> int:
 
 
 def missing(found: Sequence[Watch], start: int, end: int) -> list[Missing]:
-    """Every stretch of [start, end) in which a node that should have been there was not."""
-    until = complete_until(found)
-    if until is None:
-        return []
-    out = [item for watch in found for item in _missing_of(watch, max(start, watch.since), min(end, until))]
+    """Every stretch of [start, end) in which a node that should have been there was not, each monitor by itself."""
+    until = {one: complete_until([watch for watch in found if watch.monitor_id == one]) for one in _monitors(found)}
+    out = [
+        item
+        for watch in found
+        for item in _missing_of(watch, max(start, watch.since), min(end, until[watch.monitor_id] or end))
+    ]
     merged: dict[tuple[int, str], list[Interval]] = {}
     for item in out:
         merged.setdefault((item.node_id, item.reason), []).append((item.start, item.end))
@@ -101,6 +94,10 @@ def missing(found: Sequence[Watch], start: int, end: int) -> list[Missing]:
         (Missing(low, high, node, why) for (node, why), spans in merged.items() for low, high in normalized(spans)),
         key=lambda item: item.start,
     )
+
+
+def _monitors(found: Sequence[Watch]) -> set[int]:
+    return {watch.monitor_id for watch in found}
 
 
 def _missing_of(watch: Watch, start: int, end: int) -> list[Missing]:
@@ -133,7 +130,7 @@ def measured_share(watch: Watch, times: NDArray[np.int64], step: int) -> NDArray
 
 
 def state_of(monitor_ids: Sequence[int]) -> str:
-    """Changes whenever an answer about these monitors may: what is covered, lost, observed, pulled anew or rolled up."""
+    """Changes whenever an answer about these monitors may: what is covered, lost, observed or pulled anew."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
