@@ -15,7 +15,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 
-PERMISSIONS = [
+PERMISSIONS: list[tuple[str, Any]] = [
     ("view_console", "May look at dashboards, monitors and nodes"),
     ("operate_console", "May create and edit monitors, nodes and dashboards"),
     ("administer_console", "May manage users and the console itself"),

@@ -47,19 +47,6 @@ def roll_up(now: float, max_runs: int = MAX_RUNS) -> int:
     return folded
 
 
-def unfolded(monitor_ids: Sequence[int], step: int, start: int, stop: int) -> set[tuple[int, int]]:
-    """(monitor, run) of tier `step` that touch [start, stop) and may differ from their source: a reader takes those
-    from the finer tier. A finer run that waits makes the runs above it unfolded as well."""
-    span = RUN_S[step]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT DISTINCT monitor_id, run / %s * %s FROM monitors_rollup"
-            " WHERE monitor_id = ANY(%s) AND step <= %s AND run >= %s AND run < %s",
-            [span, span, list(monitor_ids), step, start // span * span, stop],
-        )
-        return set(cursor.fetchall())
-
-
 def _due(step: int, now: float, max_runs: int) -> list[tuple[int, int]]:
     """(monitor, run) that are due and below which nothing waits."""
     with connection.cursor() as cursor:

@@ -45,8 +45,11 @@ class Sql:
 class Dialect(Interface):
     """How tests on keys are written for one table."""
 
-    client_ports: bool
-    placeholder: str
+    @property
+    def client_ports(self) -> bool: ...
+
+    @property
+    def placeholder(self) -> str: ...
 
     def check(self, expression: Expression) -> None:
         """Raise FilterRefused for what the table cannot answer as a whole."""
