@@ -18,6 +18,7 @@ from cstor.buckets.second import ClosedSecond
 from cstor.capture.pcapfile import PcapFileSource
 from cstor.engine import Engine, warm_up
 from cstor.flows.analysis import AnalysisConfig
+from cstor.store.compact import compact
 from cstor.store.layout import SECOND_NS, WriterLock, hour_of, open_store
 from cstor.store.ledger import raise_revisions, read_ledger, united, write_ledger
 from cstor.store.live import LiveTail
@@ -31,6 +32,8 @@ from wire.packets.capturefile import CaptureError
 
 DAY_NS = 86_400 * SECOND_NS
 FUTURE, BEFORE_1970 = "time_in_future", "time_before_1970"
+
+MANY_PARTS = 24  # of an hour: a large capture is published in pieces, which are then put together
 
 Progress = Callable[[Path, int], None]
 
@@ -83,6 +86,7 @@ class Ingest:
         try:
             self._segments.close()
             self._store.close()
+            compact(self._root, min_parts=MANY_PARTS)
         finally:
             self._lock.__exit__(*error)
 

@@ -26,8 +26,8 @@ ORDER = {
 }  # latency first: a reader that sees the new series finds the new latency
 
 
-def compact(root: Path, now: float | None = None) -> int:
-    """Compact every hour that is ready; how many files were made."""
+def compact(root: Path, now: float | None = None, min_parts: int = MIN_PARTS) -> int:
+    """Compact every hour that is ready and has so many parts; how many files were made."""
     now = time.time() if now is None else now
     connection: duckdb.DuckDBPyConnection | None = None
     made = 0
@@ -37,7 +37,7 @@ def compact(root: Path, now: float | None = None) -> int:
         for dataset, order in ORDER.items():
             folder = next((folder for at, folder in hours(root, dataset) if at == hour), None)
             parts = parts_in(folder, dataset, hour) if folder else []
-            if len(current_parts(parts)) >= MIN_PARTS:
+            if len(current_parts(parts)) >= min_parts:
                 connection = connection or duck.connect(duck.WRITE_MEMORY_MB)
                 _merge(connection, current_parts(parts), folder or root, dataset, order)
                 made += 1

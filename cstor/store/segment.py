@@ -26,8 +26,8 @@ from wire.packets.pcap import FILE_HEAD, pcap_header
 SEGMENT_BYTES = 256 << 20
 SEGMENT_SECONDS = 60
 SMALL_BYTES = 1 << 20  # of an ingested capture: a smaller segment may run on into the next hours
-BUFFER_BYTES = 4 << 20
-QUEUED_BUFFERS = 16
+BUFFER_BYTES = 2 << 20
+QUEUED_BUFFERS = 32
 
 
 @dataclass
@@ -87,7 +87,7 @@ class SegmentWriter:
         self._unwritten = 0  # packets in the buffer
         self._jobs: queue.Queue[_Job | None] = queue.Queue()
         self._room = threading.Semaphore(QUEUED_BUFFERS)
-        self._spare: queue.SimpleQueue[np.ndarray] = queue.SimpleQueue()  # written buffers: new ones cost page faults
+        self._spare: queue.LifoQueue[np.ndarray] = queue.LifoQueue()  # written buffers, the one still in cache first
         self._failed: _Growing | None = None  # the segment that could not be written to its end
         self._thread = threading.Thread(target=self._work, name="segments", daemon=True)
         self._thread.start()

@@ -29,6 +29,8 @@ from cstor.store.sequence import Sequence
 
 MAX_ROWS = 250_000  # of one part in memory: a part that grows beyond is published early
 MAX_SESSIONS = 50_000
+EARLY_ROWS = 32_768  # an ingest publishes from here on when the publisher has nothing else to do
+EARLY_SESSIONS = 8_192
 MAX_WAITING = 4  # parts that wait for the publisher before the writer waits for it
 LOGS_KEPT_S = 130.0  # after publishing; with a part a minute, readers have two to three minutes in memory
 SESSION_ID_BITS = 20  # a part's sequence above, the row within below: MAX_SESSIONS fits
@@ -119,7 +121,7 @@ class StoreWriter:
         hours = rows["end_ns"] // SECOND_NS
         hours -= hours % 3600
         for hour in np.unique(hours).tolist():
-            chosen = rows[hours == hour]
+            chosen = rows if hours.min() == hours.max() else rows[hours == hour]
             for start in range(0, len(chosen), MAX_SESSIONS):
                 some = SessionBatch(chosen[start : start + MAX_SESSIONS])
                 part = self._part(self._sessions, "sessions", hour)
@@ -179,7 +181,9 @@ class StoreWriter:
     def _add(self, part: OpenPart[Item], parts: dict[int, OpenPart[Item]], item: Item, rows: int, limit: int) -> None:
         part.items.append(item)
         part.rows += rows
-        if part.rows >= limit:
+        early = EARLY_ROWS if part.dataset == "series" else EARLY_SESSIONS
+        is_idle = not self._live and part.rows >= early and not self.backlog
+        if part.rows >= limit or is_idle:
             self._publish(parts.pop(part.hour))
 
     def _publish(self, part: OpenPart[Item]) -> None:
