@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from monitors.intervals import length
+from monitors.intervals import length, normalized
 from monitors.models import Monitor, Node, Pull
 from monitors.nodes.health import spoken, state_of
 from monitors.pulls.plan import STANDING_S
@@ -100,7 +100,7 @@ def is_behind(pull: Pull) -> bool:
     oldest = pull.node.oldest
     if oldest is None or not pull.covered:
         return False
-    have = length((*pull.covered, *pull.lost))
+    have = length(normalized((*pull.covered, *pull.lost, *pull.frozen)))
     return pull.covered[-1][1] - max(oldest, 0) - have > 2 * pull.monitor.resolution
 
 

@@ -20,12 +20,14 @@ from monitors.series.write import observe
 
 BREAKER_FAILURES = 3
 BREAKER_S = 30
+# A status is small: with the pull that waits for it, it stays within the pull's lease.
+STATUS_S = 10
 
 
 def check(node: Node, now: float) -> str:
     """Ask the node for its status and note the answer; the error in plain words, or nothing."""
     try:
-        status = NodeClient(node).status()
+        status = NodeClient(node, whole_s=STATUS_S).status()
     except NodeError as error:
         failed(node.pk, str(error), now)
         return str(error)

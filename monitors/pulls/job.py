@@ -28,6 +28,7 @@ class Job:
         self.monitor = pull.monitor
         self.plan = plan
         self.error = ""
+        self.is_cut = False
         self.groups: dict[Window, Answer] = {}
         self.totals: dict[Window, Answer] = {}
         self.busy: dict[Probe, list[int]] = {}
@@ -38,8 +39,13 @@ class Job:
         # Every conversation counts at both its hosts: their total is twice the traffic, so the true one is asked for.
         self._apart = "host" in self._what["by"]
 
+    @property
+    def head_queries(self) -> int:
+        """How many queries ask for one window."""
+        return 2 if self._apart else 1
+
     def queries(self) -> Iterator[tuple[Item, dict[str, Any]]]:
-        """What to ask, each with what `take` needs to place the answer."""
+        """What to ask, the newest first, each with what `take` needs to place the answer."""
         if self.error:
             return
         monitor, by = self.monitor, self._what["by"]
@@ -55,31 +61,33 @@ class Job:
     def _query(self, item: Window | Probe, step: int, **options: Any) -> dict[str, Any]:
         return {**self._what, "from": item.start, "to": item.stop, "step": step, **options}
 
-    def take(self, item: Window | Probe, total_only: bool, answer: dict[str, Any], now: float) -> None:
-        """Check one answer and put it where it belongs."""
+    def take(self, item: Window | Probe, total_only: bool, answer: dict[str, Any], now: float) -> int:
+        """Check one answer and put it where it belongs; the number of its rows."""
         try:
             if isinstance(item, Probe):
                 self.busy[item] = busy_times(answer, item)
-                return
+                return 0
             by = [] if total_only else self._what["by"]
             found = normalize(answer, item, self.monitor.resolution, by, self.monitor.revision, now)
             (self.totals if total_only else self.groups)[item] = found
+            return len(found.rows)
         except BadAnswer as problem:
             self.fail(str(problem))
+            return 0
 
     def fail(self, error: str) -> None:
         """Keep the first error: what follows is often its consequence."""
         self.error = self.error or error
 
     def answers(self) -> list[tuple[Window, Answer]]:
-        """Windows that were answered whole."""
-        if not self._apart:
-            return list({**self.groups, **self.totals}.items())
-        return [
-            (window, joined(answer, self.totals[window]))
-            for window, answer in self.groups.items()
-            if window in self.totals
-        ]
+        """Windows that were answered. An hour is replaced as a whole or not at all."""
+        found = {**self.groups, **self.totals}
+        if self._apart:
+            both = self.groups.keys() & self.totals.keys()
+            found = {window: joined(self.groups[window], self.totals[window]) for window in both}
+        if any(window.replace and window not in found for window in self.plan.windows):
+            found = {window: answer for window, answer in found.items() if not window.replace}
+        return list(found.items())
 
     def brought(self, took_ms: int, now: float) -> Brought:
         """What to write. An error comes with it: good windows are kept even so, and the next run backs off."""
@@ -87,7 +95,7 @@ class Job:
         due = next_run(now, monitor.interval_s, monitor.pk, pull.node_id)
         if self.error:
             due = now + retry_delay_s(pull.failures + 1, monitor.interval_s)
-        elif self.plan.behind:
+        elif self.plan.behind or self.is_cut:
             due = min(due, now + BEHIND_AGAIN_S)
         return Brought(
             monitor.pk,

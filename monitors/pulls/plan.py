@@ -74,15 +74,15 @@ class Plan:
 
 
 def plan(state: State, extent: Extent, now: float, step: int, backfill: int) -> Plan:
-    """The head window and up to `backfill` older ones."""
+    """The head window and up to `backfill` older ones; probes count among these."""
     end = _end(extent, now, step)
     begin = _begin(state, extent, end, step)
     gone = _lost(state, extent, step)
     known = union(union(state.covered, state.frozen), union(state.lost, gone))
     missing = subtract([(begin, end)], known)
-    probes = _probes(state, missing, step) if backfill else ()
+    probes = _probes(state, missing, step, min(MAX_PROBES, backfill))
     missing = subtract(missing, [(probe.start, probe.stop) for probe in probes])
-    windows, behind = _windows(missing, end, step, backfill)
+    windows, behind = _windows(missing, end, step, backfill - len(probes))
     replaced = _replaced(state, end) if backfill else ()
     return Plan((*windows, *replaced), gone, probes, behind or bool(probes))
 
@@ -127,7 +127,7 @@ def _windows(missing: Intervals, end: int, step: int, backfill: int) -> tuple[tu
     return tuple(windows), False
 
 
-def _probes(state: State, missing: Intervals, step: int) -> tuple[Probe, ...]:
+def _probes(state: State, missing: Intervals, step: int, most: int) -> tuple[Probe, ...]:
     """The long gaps, newest first, once each: what is found empty is covered, what is found full pulled in windows."""
     span = WINDOW_BUCKETS * step
     probes: list[Probe] = []
@@ -136,7 +136,7 @@ def _probes(state: State, missing: Intervals, step: int) -> tuple[Probe, ...]:
         newest = stop - span if stop == missing[-1][1] else stop
         for low, high in reversed(subtract([(start, newest)], state.probed)):
             low, high = inner((low, high), PROBE_STEP_S)
-            while high - low > PROBE_GAP_WINDOWS * span and len(probes) < MAX_PROBES:
+            while high - low > PROBE_GAP_WINDOWS * span and len(probes) < most:
                 probes.append(Probe(max(low, high - PROBE_MAX_S), high))
                 high = probes[-1].start
     return tuple(probes)

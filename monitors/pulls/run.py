@@ -9,8 +9,9 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError, OperationalError
@@ -27,6 +28,8 @@ from monitors.series.tiers import UTC
 from monitors.series.write import Brought
 
 MAX_QUERIES = 200
+# Rows that one call may bring before the rest of its answer is left for the next: they are held in memory at once.
+MAX_ROWS = 50_000
 # Older windows that one call may ask for beside the newest ones: many where the node is quick, none after a failure.
 BACKFILL_WINDOWS = 48
 QUICK_MS, SLOW_MS = 2000, 8000
@@ -111,38 +114,53 @@ def _jobs(node: Node, pulls: Sequence[Pull], now: float) -> list[Job]:
 
 
 def _backfill_budget(pulls: Sequence[Pull]) -> int:
-    """Fewer old windows where the node was slow the last time, or where the present alone nearly fills the batch."""
+    """Fewer old windows where the node was slow the last time, or where the present alone nearly fills the call."""
     slowest_ms = max((pull.took_ms or 0 for pull in pulls), default=0)
     budget = BACKFILL_WINDOWS if slowest_ms < QUICK_MS else 12 if slowest_ms < SLOW_MS else 2
-    return budget // 4 if len(pulls) > 48 else budget
+    heads = sum(2 if "host" in pull.monitor.keys else 1 for pull in pulls)
+    return min(budget // 4 if len(pulls) > 48 else budget, (MAX_QUERIES - heads) // 2)
 
 
 def _fetch(node: Node, jobs: Sequence[Job], now: float) -> str:
     """Ask everything in one call and hand the answers to their jobs; the error of the call as a whole, or nothing."""
     keep.refresh([job.monitor for job in jobs], now)
-    open_queries: dict[str, tuple[Job, Item]] = {}
-    queries: list[dict[str, Any]] = []
-    for job in jobs:
-        for item, query in job.queries():
-            number = str(len(queries))
-            open_queries[number] = (job, item)
-            queries.append({"id": number, "encoding": "packed", **query})
-    if not queries:
+    asked = _asked(jobs)
+    if not asked:
         return ""
-    client, error, answered = NodeClient(node), "", 0
+    open_queries = {query["id"]: (job, item) for job, item, query in asked}
+    client, error, rows = NodeClient(node), "", 0
     try:
-        for start in range(0, len(queries), MAX_QUERIES):
-            for answer in client.series(queries[start : start + MAX_QUERIES]):
-                if (entry := open_queries.pop(str(answer.get("id")), None)) is not None:
-                    (job, item), answered = entry, answered + 1
-                    job.take(*item, answer, now)
+        for answer in client.series([query for *_, query in asked]):
+            if (entry := open_queries.pop(str(answer.get("id")), None)) is not None:
+                job, item = entry
+                rows += job.take(*item, answer, now)
+            if rows > MAX_ROWS:
+                break
     except NodeError as problem:
         error = str(problem)
-    if not answered and not error:
-        error = "answered nothing that can be read as series"
-    for job, _ in open_queries.values():
-        job.fail(error or "the node sent no readable answer for this monitor")
-    return error if not answered else ""
+    _settle(open_queries.values(), error, is_full=rows > MAX_ROWS)
+    if len(open_queries) < len(asked):
+        return ""
+    return error or "answered nothing that can be read as series"
+
+
+def _asked(jobs: Sequence[Job]) -> list[tuple[Job, Item, dict[str, Any]]]:
+    """Queries of all jobs, the newest window of each before all older ones: those may be cut off."""
+    ranked = [(number >= job.head_queries, job, *pair) for job in jobs for number, pair in enumerate(job.queries())]
+    ranked.sort(key=itemgetter(0))
+    return [
+        (job, item, {"id": str(number), "encoding": "packed", **query})
+        for number, (_, job, item, query) in enumerate(ranked)
+    ]
+
+
+def _settle(unanswered: Iterable[tuple[Job, Item]], error: str, is_full: bool) -> None:
+    """What got no answer: an error of its job, unless that has its newest window; the rest is asked for again."""
+    for job, _ in unanswered:
+        if is_full or (error and job.answers()):
+            job.is_cut = True
+        else:
+            job.fail(error or "the node sent no readable answer for this monitor")
 
 
 def _note_health(node: Node, jobs: Sequence[Job], error: str, now: float) -> None:

@@ -194,6 +194,52 @@ def test_it_keeps_what_arrived_before_the_answer_broke_off(
     assert "broke off" in Pull.objects.get(monitor=second).error
 
 
+def test_it_leaves_the_rest_of_a_large_answer_for_the_next_call(
+    stub: StubNode, make_monitor: Callable[..., Monitor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "MAX_ROWS", 50)
+    first, second = make_monitor("first"), make_monitor("second")
+    for t in range(NOW - 3 * 3600, NOW, 100):
+        stub.add(t, bytes_client=1)
+    pull()
+    heads = [query["to"] for query in stub.calls[0]["queries"][:2]]
+    assert heads == [NOW, NOW], "the newest window of every monitor comes first"
+    state = Pull.objects.get(monitor=second)
+    assert (state.covered, state.error) == ((), ""), "not asked for is no error"
+    assert state.next_run.timestamp() == NOW + 1
+    for later in range(1, 12):
+        pull(NOW + 2 * later)
+    for monitor in (first, second):
+        assert len(totals(monitor, 10)) == 3 * 36
+
+
+def test_it_takes_no_error_from_old_windows_that_a_slow_node_did_not_answer(stub: StubNode, monitor: Monitor) -> None:
+    for t in range(NOW - 3 * 3600, NOW, 100):
+        stub.add(t, bytes_client=1)
+    stub.cut_after = 1
+    pull()
+    state = Pull.objects.select_related("node").get()
+    assert (state.covered, state.error, state.node.error) == (((NOW - 3600, NOW),), "", "")
+
+
+def test_it_replaces_an_hour_as_a_whole_or_not_at_all(stub: StubNode, monitor: Monitor) -> None:
+    hour = NOW - 3600
+    stub.add(hour, bytes_client=1)
+    pull()
+    Pull.objects.update(covered=((hour, hour + 1800), (hour + 1900, NOW)))
+    stub.add(hour, bytes_client=2)
+    stub.revisions = {str(hour): 1}
+    stub.answer_with = lambda query: {"id": query["id"]} if query["from"] == hour else series(stub, query)
+    Node.objects.update(status=stub.say_status() | {"asked_at": NOW})
+    pull(NOW + 20)
+    assert totals(monitor, 10) == {hour: 1}
+    assert Pull.objects.get().revisions == {str(hour): [0, 1]}
+    stub.answer_with = None
+    for later in (60, 120):
+        pull(NOW + later)
+    assert totals(monitor, 10) == {hour: 3}
+
+
 def test_it_opens_the_breaker_after_three_failures(stub: StubNode, monitor: Monitor) -> None:
     stub.status = {"x": 1}
     stub.body = b"<html>"
