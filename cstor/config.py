@@ -97,7 +97,14 @@ def read_config(path: Path) -> NodeConfig:
 def node_config(raw: Mapping[str, Any], folder: Path) -> NodeConfig:
     """The configuration that the tables of a TOML file say; the environment's CSTOR_* variables win."""
     raw = {**raw, **_from_environment()}
-    known = {"name": str, "store": str, "listen": str, "token_file": str, "source": list, "retention": dict}
+    known: dict[str, Any] = {
+        "name": str,
+        "store": str,
+        "listen": str,
+        "token_file": str,
+        "source": list,
+        "retention": dict,
+    }
     known |= {"reorder_ms": (int, float), "duplicates_ms": (int, float), "store_packets": bool}
     _check(raw, known, "")
     api = ApiConfig(

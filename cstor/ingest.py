@@ -165,8 +165,12 @@ class _Stream:
         self._summary.malformed[BEFORE_1970] += int(np.count_nonzero(before))
         self._summary.malformed += Counter()  # drops what is zero
         kept = ~(ahead | before)
-        columns = (batch.offset, batch.captured, batch.wire_length, batch.time_ns)
-        return PacketBatch(batch.buffer, *(column[kept] for column in columns), batch.link_type)
+        return batch._replace(
+            offset=batch.offset[kept],
+            captured=batch.captured[kept],
+            wire_length=batch.wire_length[kept],
+            time_ns=batch.time_ns[kept],
+        )
 
     def _note(self, second: ClosedSecond) -> None:
         """Remember the second; if readers may have seen its hour complete, write down first that it changes."""

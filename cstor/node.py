@@ -121,13 +121,15 @@ class Node:
 
     def _empty(self, source: Source, now_ns: int) -> int:
         """Take what a source has; up to which time it has been emptied: now, unless there is more."""
+        newest_ns = now_ns
         for _ in range(BATCHES_PER_TURN):
             batch = source.read(0.0)
             if batch is None:
                 return now_ns
             self._window.clamp(batch.time_ns, time.time_ns(), self._complete_until * SECOND_NS)
             self._window.add(self._engine.receive(batch))
-        return min(now_ns, int(batch.time_ns[-1]))
+            newest_ns = int(batch.time_ns[-1])
+        return min(now_ns, newest_ns)
 
     def _tell_clock(self, complete_until: int) -> None:
         """Seconds before this have been handed to the store: say so."""

@@ -37,7 +37,8 @@ def _layout() -> dict[str, Any]:
 
 
 def _fields(dtype: np.dtype) -> list[list[Any]]:
-    return [[name, dtype[name].str, dtype.fields[name][1]] for name in dtype.names or ()] + [["", "", dtype.itemsize]]
+    fields: Any = dtype.fields or {}
+    return [[name, dtype[name].str, fields[name][1]] for name in dtype.names or ()] + [["", "", dtype.itemsize]]
 
 
 def _dtype(fields: list[list[Any]]) -> np.dtype:

@@ -31,7 +31,7 @@ def copy_records(batch: PacketBatch, out: np.ndarray) -> int:
 
 
 @kernel
-def _write_heads(offset, captured, wire_length, time_ns, out):
+def _write_heads(offset, captured, wire_length, time_ns, out):  # type: ignore[no-untyped-def]
     for index in range(len(offset)):
         at = offset[index] - 16
         put_le32(out, at, time_ns[index] // 1_000_000_000)

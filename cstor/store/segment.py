@@ -208,7 +208,7 @@ class _File:
             self._pcap = _create(path)
             self._idx = _create(path.with_suffix(".idx"))
             _write_all(self._pcap, memoryview(pcap_header(head.link_type)))
-        _write_all(self._pcap, memoryview(data))
+        _write_all(self._pcap, data.data)
         os.write(self._idx, pack_head(head))
         self._head = head
 

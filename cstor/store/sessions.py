@@ -135,7 +135,8 @@ class SessionReader:
 
     def _live_sql(self, sources: SessionSources) -> str:
         rows = np.concatenate([batch.rows for _, batch in sources.batches])
-        ids, counts = [], {}
+        ids = []
+        counts: dict[int, int] = {}
         for sequence, batch in sources.batches:
             seen = counts.get(sequence, 0)
             ids.append(session_ids(sequence, seen + len(batch.rows))[seen:])

@@ -137,9 +137,10 @@ class StoreWriter:
         failed, self._failed = self._failed, []
         for part in failed:
             self._submit(part)
-        for parts in (self._seconds, self._sessions):
-            for hour in sorted(parts):
-                self._publish(parts.pop(hour))  # type: ignore[attr-defined]
+        for hour in sorted(self._seconds):
+            self._publish(self._seconds.pop(hour))
+        for hour in sorted(self._sessions):
+            self._publish(self._sessions.pop(hour))
 
     def flush(self) -> None:
         """Wait until all that was handed to the publisher can be read; raises what went wrong there."""
@@ -186,7 +187,7 @@ class StoreWriter:
         if part.rows >= limit or is_idle:
             self._publish(parts.pop(part.hour))
 
-    def _publish(self, part: OpenPart[Item]) -> None:
+    def _publish(self, part: OpenPart[Any]) -> None:
         if part.log:
             try:
                 part.log.close()
