@@ -20,6 +20,8 @@ from cstor.store.segment import SegmentWriter
 from cstor.store.writer import StoreWriter
 from cstor.version import VERSION
 
+LEVELS = ("flows", "conversations", "flow_rows")  # of the analysis' counters those that also fall
+
 
 class NodeStats:
     """Reads the counters of a node's parts; keeps those of a second ago, for rates."""
@@ -46,7 +48,7 @@ class NodeStats:
             for reason, count in source.drops().items():
                 drops[reason] = drops.get(reason, 0) + count
         counters = engine.analysis.counters()
-        flows = {name: counters.pop(name) for name in ("flows", "conversations", "flow_rows", "flow_rows_used")}
+        levels = {name: counters.pop(name) for name in LEVELS if name in counters}
         now = time.time()
         self._put(
             {
@@ -68,7 +70,7 @@ class NodeStats:
                     "bytes": segments.written_bytes if segments else 0,
                     "sessions": engine.sessions,
                 },
-                "gauges": flows
+                "gauges": levels
                 | {
                     "reorder_held": window.held,
                     "segment_queue": segments.queued if segments else 0,

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -15,12 +16,14 @@ from typing import Any
 import duckdb
 import numpy as np
 
+from cstor.buckets.second import ClosedSecond
 from cstor.store import duck
 from cstor.store.layout import HOUR_S
 from cstor.store.ledger import Interval
 from cstor.store.live import LiveTail
 from cstor.store.merge import Kept, Merged, Partial, Totals, choose, merge, merge_totals, totals_of
 from cstor.store.query import MAX_ROWS, QueryError, Range, SeriesQuery, key_width, parse_query
+from cstor.store.rows import Rows, join
 from cstor.store.series_files import FilesSource
 from cstor.store.series_rows import RowsSource
 from cstor.store.snapshot import Snapshot, take_snapshot
@@ -69,18 +72,18 @@ class SeriesReader:
 
     def answers(self, raws: Sequence[object]) -> Iterator[Answer | Exception]:
         """An answer or what was wrong, for each question in turn; questions that follow one another share a view."""
-        snapshot = self.snapshot()
+        snapshot, rows = self.snapshot(), _RowsCache()
         for raw in raws:
             try:
                 query = parse_query(raw, whole_of(snapshot))
                 for attempt in range(ATTEMPTS):
                     try:
-                        yield self._answer(query, snapshot)
+                        yield self._answer(query, snapshot, rows)
                         break
                     except duckdb.IOException:
                         if attempt == ATTEMPTS - 1:
                             raise
-                        snapshot = self.snapshot()
+                        snapshot, rows = self.snapshot(), _RowsCache()
             except (ValueError, duckdb.Error) as error:
                 yield error
 
@@ -91,15 +94,16 @@ class SeriesReader:
             raise found
         return found
 
-    def _answer(self, query: SeriesQuery, snapshot: Snapshot) -> Answer:
+    def _answer(self, query: SeriesQuery, snapshot: Snapshot, rows_cache: _RowsCache) -> Answer:
         began = time.perf_counter()
         found = snapshot.series(query.start, query.end)
-        with self._lock:
-            sources: list[FilesSource | RowsSource] = []
+        sources: list[FilesSource | RowsSource] = []
+        if found.seconds:
+            sources.append(RowsSource(query, rows_cache.joined(query.start, query.end, found.seconds)))
+        # Questions about the last minutes need no file, and do not wait for those that do.
+        with self._lock if found.files else contextlib.nullcontext():
             if found.files:
                 sources.append(FilesSource(query, found.files, found.latency_files, self._connection))
-            if found.seconds:
-                sources.append(RowsSource(query, found.seconds))
             kept, groups = self._kept(query, [source.totals() for source in sources] if query.by else [])
             partials = [] if query.plan else [source.partial(kept) for source in sources]
         rows = _merged(query, partials)
@@ -120,6 +124,20 @@ class SeriesReader:
             return None, 1
         merged = merge_totals(totals, sum(map(key_width, query.by)), len(query.order))
         return choose(merged, query.limit, query.keep), len(merged.keys)
+
+
+class _RowsCache:
+    """Seconds joined to columns once for all questions of a call about the same range."""
+
+    def __init__(self) -> None:
+        self._joined: dict[tuple[int, int], Rows] = {}
+
+    def joined(self, start: int, end: int, seconds: list[ClosedSecond]) -> Rows:
+        found = self._joined.get((start, end))
+        if found is None:
+            self._joined.clear()  # one range at a time: they are large
+            found = self._joined[(start, end)] = join(seconds)
+        return found
 
 
 def _merged(query: SeriesQuery, partials: list[Partial]) -> Merged:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cstor.buckets.second import ClosedSecond
 from cstor.metrics.registry import HISTOGRAMS
 from cstor.store import address
 from cstor.store.grouping import Ints, group_rows
 from cstor.store.merge import OTHER, Kept, Partial, Totals
 from cstor.store.query import SeriesQuery, has_filter
-from cstor.store.rows import join
+from cstor.store.rows import Rows
 from wire.filters.columns import mask
 
 _HISTOGRAM_NUMBER = {base.key: number for number, base in enumerate(HISTOGRAMS)}
@@ -20,9 +19,9 @@ _HISTOGRAM_NUMBER = {base.key: number for number, base in enumerate(HISTOGRAMS)}
 class RowsSource:
     """Answers one query from seconds."""
 
-    def __init__(self, query: SeriesQuery, seconds: list[ClosedSecond]) -> None:
+    def __init__(self, query: SeriesQuery, rows: Rows) -> None:
         self._query = query
-        self._rows = join(seconds)
+        self._rows = rows
         chosen = np.flatnonzero(self._mask())
         # `host` counts each conversation at both its ends: rows appear twice.
         self._ends = [chosen, chosen] if "host" in query.by else [chosen]
