@@ -23,8 +23,8 @@ admin.site.index_title = "Administration"
 
 
 def badge(found: state.State) -> SafeString:
-    """The state as the lists show it; admin.css colours it."""
-    return format_html('<span class="state state-{}">{}</span>', found.key, found.words)
+    """The state as the lists show it."""
+    return format_html('<span class="condition"><span class="dot is-{}"></span> {}</span>', found.colour, found.words)
 
 
 def _with_pulls(queryset: QuerySet[Any]) -> QuerySet[Any]:

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 
 from monitors.kinds.kind import KINDS
 from monitors.models import Monitor, Node
-from monitors.models.monitor import KEYS
+from monitors.models.monitor import KEYS, default_keys
 from wire.filters.grammar import FilterError, parse
 from wire.filters.sql import SERIES, where
 
@@ -30,6 +30,7 @@ class MonitorForm(forms.ModelForm):
         label="Group by",
         choices=list(KEYS.items()),
         required=False,
+        initial=default_keys,
         widget=forms.CheckboxSelectMultiple,
         help_text="What is kept apart. Nothing: only the total. A chart can only split by what is kept here.",
     )

@@ -99,6 +99,10 @@ class Monitor(models.Model):
         kind = KINDS.get(self.kind)
         return kind.label if kind else self.kind
 
+    @property
+    def key_labels(self) -> list[str]:
+        return [KEYS.get(key, key) for key in self.keys]
+
     def definition(self) -> dict[str, Any]:
         """What decides which rows a pull brings and what they mean."""
         return {name: getattr(self, name) for name in self.DEFINITION}

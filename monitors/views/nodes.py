@@ -37,7 +37,7 @@ def node(request: HttpRequest, pk: int) -> HttpResponse:
         "node": found,
         "state": state.of_node(found, now),
         "facts": facts(found.status),
-        "sources": found.status.get("sources") or [],
+        "sources": [source_row(source) for source in found.status.get("sources") or [] if isinstance(source, dict)],
         "drops": found.status.get("drops") or {},
         "rows": [state.view(pull, now) for pull in pulls],
         "by_node": False,
@@ -59,6 +59,24 @@ def test_node(request: HttpRequest, pk: int) -> HttpResponse:
     else:
         messages.success(request, f"{found.name} answers.")
     return redirect("node", pk=found.pk)
+
+
+def source_row(source: dict[str, Any]) -> dict[str, str]:
+    """One source of a node's status as text; what it does not tell stays empty."""
+
+    def number(name: str, scale: float = 1.0, places: int = 0) -> str:
+        value = source.get(name)
+        return f"{value * scale:,.{places}f}" if isinstance(value, int | float) else ""
+
+    drops = source.get("drops") or {}
+    found = [f"{reason} {n:,}" for reason, n in drops.items() if n] if isinstance(drops, dict) else []
+    return {
+        "name": str(source.get("name") or source.get("kind") or ""),
+        "packets": number("packets"),
+        "packets_per_s": number("packets_per_s"),
+        "mbit_per_s": number("bits_per_s", 1e-6, 1),
+        "drops": ", ".join(found) or "none",
+    }
 
 
 def facts(status: dict[str, Any]) -> dict[str, Any]:

@@ -30,14 +30,15 @@ def test_it_shows_what_the_node_says_of_itself(stub: StubNode, node: Node) -> No
     stub.status = {
         "mode": "capture",
         "kept_from": 1_760_000_000,
-        "sources": [{"name": "mirror", "packets": 12}],
+        "sources": [{"name": "mirror", "packets": 12_345, "bits_per_s": 2_900_000, "drops": {"kernel": 7}}],
         "drops": {"ring full": 3},
         "disk": {"used": {"packets": {"bytes": 2_000_000}}, "free_bytes": 5_000_000},
     }
     client = visitor("operator")
     client.post(f"/nodes/{node.pk}/test/")
     page = client.get(f"/nodes/{node.pk}/").content.decode()
-    for text in ("capturing", "2025-10-09 08:53:20", "ring full", "1.9\xa0MB of packets", "mirror"):
+    texts = ("capturing", "2025-10-09 08:53:20", "ring full", "1.9\xa0MB of packets")
+    for text in (*texts, "mirror", "12,345", "2.9", "kernel 7"):
         assert text in page
 
 
