@@ -10,11 +10,26 @@ import json
 from pathlib import Path
 from typing import Any
 
+from django.apps import apps as installed
+
 FOLDER = Path(__file__).resolve().parent
 
 
 def files() -> list[Path]:
     return sorted(FOLDER.glob("*.json"))
+
+
+def restore(sender: Any, apps: Any = installed, **kwargs: Any) -> None:
+    """After `migrate` and `flush`: an emptied database gets its built-in dashboards back."""
+    if sender.label != "dashboards":
+        return
+    try:
+        dashboard_model = apps.get_model("dashboards", "Dashboard")
+        apps.get_model("dashboards", "Panel")
+    except LookupError:
+        return
+    if not dashboard_model.objects.filter(builtin=True).exists():
+        load(apps)
 
 
 def load(apps: Any) -> None:

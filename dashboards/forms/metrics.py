@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
 
 from cstor.metrics.registry import METRICS
 from dashboards.panels.labels import metric_label
@@ -38,6 +40,10 @@ class MetricsWidget(forms.Widget):
     """Rows of one drop-down each, all under one name."""
 
     template_name = "dashboards/metrics_widget.html"
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        # By the project's templates: the form renderer knows only those inside apps.
+        return render_to_string(self.template_name, self.get_context(name, value, attrs))
 
     def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
         context = super().get_context(name, value, attrs)

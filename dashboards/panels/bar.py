@@ -26,6 +26,7 @@ class Bar(PanelKind):
     label = "Top N bars"
     description = "The groups that rank first, one bar each, over the whole range."
     icon = "chart-bar"
+    place = 3
     points = 30
 
     class ConfigForm(forms.Form):
@@ -72,6 +73,8 @@ def _trace(frame: Frame, series: list[Series], kind: tuple[str, str, str], numbe
         "insidetextanchor": "end",
         "textfont": {"size": 11},
         "cliponaxis": False,
+        # One bar alone would fill the card.
+        "width": 0.72 * min(1.0, len(mine) / 5) if len(mine) < 5 else None,
         "marker": {"color": [OTHER if item.keys.get("other") else color for item in mine]},
         "customdata": list(map(list, zip(labels, notes, strict=True))),
         "hovertemplate": "%{customdata[0]}<br><b>%{text}</b>%{customdata[1]}<extra></extra>",

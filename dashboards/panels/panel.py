@@ -45,13 +45,17 @@ PAGE = Setting()
 
 
 class PanelKind:
-    """A way to draw a Frame. `points` is how many buckets it has use for; `own_card` False: it draws cards itself."""
+    """A way to draw a Frame.
+
+    `points` is how many buckets it has use for, `place` its place in lists; without `own_card` it draws cards itself.
+    """
 
     key: ClassVar[str]
     label: ClassVar[str]
     description: ClassVar[str]
     icon: ClassVar[str] = "chart-line"
     height: ClassVar[int] = 260
+    place: ClassVar[int] = 9
     points: ClassVar[int] = DRAWN_POINTS
     own_card: ClassVar[bool] = True
     needs_query: ClassVar[bool] = True

@@ -26,6 +26,7 @@ class Table(PanelKind):
     label = "Table"
     description = "Groups as rows and metrics as columns; click a heading to sort."
     icon = "table"
+    place = 4
     points = 30
 
     class ConfigForm(forms.Form):
@@ -51,10 +52,22 @@ def table_of(frame: Frame, setting: Setting) -> dict[str, Any]:
     }
     return {
         "keys": [KEY_LABEL.get(key, key) for key in keys] or (["Range"] if series else []),
-        "metrics": [{"label": metric_label(*metric), "help": METRICS[metric[0]].help} for metric in metrics],
+        "metrics": [
+            {"label": label, "help": METRICS[metric[0]].help}
+            for metric, label in zip(metrics, _headings(metrics), strict=True)
+        ],
         "rows": [_row(frame, found, keys, metrics, peaks, setting) for found in groups.values()],
         "other_share": frame.other_share,
     }
+
+
+def _headings(metrics: list[tuple[str, str]]) -> list[str]:
+    """Labels of columns; two of one label are told apart by their unit."""
+    labels = [metric_label(*metric) for metric in metrics]
+    units = [METRICS[key].symbol_of(stat) for key, stat in metrics]
+    return [
+        f"{label} ({unit})" if labels.count(label) > 1 else label for label, unit in zip(labels, units, strict=True)
+    ]
 
 
 def _row(

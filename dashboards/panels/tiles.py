@@ -25,6 +25,7 @@ class Tiles(PanelKind):
     label = "Tiles"
     description = "A tile per group (usually per monitor), worst first, coloured by threshold."
     icon = "layout-dashboard"
+    place = 5
     points = 60
     own_card = False
 

@@ -29,6 +29,7 @@ class TimeSeries(PanelKind):
     label = "Time series"
     description = "Metrics over time as lines, areas or stacked bars."
     icon = "chart-line"
+    place = 1
 
     class ConfigForm(forms.Form):
         style = forms.ChoiceField(choices=STYLES, initial="line", required=False)
@@ -110,7 +111,10 @@ def _trace(frame: Frame, item: Series, name: str, color: str, scale: Scale, styl
     trace |= {"type": "scatter", "mode": "lines", "line": line, "connectgaps": False}
     alone = lonely(item.values)
     if alone.any():
-        trace |= {"mode": "lines+markers", "marker": {"color": color, "size": typed(alone * 4, "u1")}}
+        trace |= {
+            "mode": "lines+markers",
+            "marker": {"color": color, "size": typed(alone * 4, "u1"), "line": {"width": 0}},
+        }
     return trace
 
 
@@ -153,7 +157,7 @@ def _layout(frame: Frame, config: dict[str, Any], units: list[str], scales: dict
         if config.get("log"):
             axis |= {"type": "log", "rangemode": "normal", "dtick": 1}
         if number:
-            axis |= {"overlaying": "y", "side": "right", "showgrid": False}
+            axis |= {"overlaying": "y", "side": "right", "showgrid": False, "tickmode": "auto"}
         if unit == "%" and not config.get("log"):
             axis["rangemode"] = "nonnegative"
         out["yaxis2" if number else "yaxis"] = axis

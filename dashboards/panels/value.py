@@ -24,6 +24,7 @@ class Value(PanelKind):
     label = "Single value"
     description = "One large number per metric over the whole range, with its trend and colour by threshold."
     icon = "number-123"
+    place = 2
     points = 60
     own_card = False
 

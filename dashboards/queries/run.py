@@ -253,7 +253,7 @@ def _gaps(result: ReadResult, span: Span) -> tuple[Gap, ...]:
         if high <= low:
             continue
         first, last = (low - span.low) // span.step, (high - 1 - span.low) // span.step
-        gaps.append(Gap(low, high, item.reason, bool(len(blind) and blind[first : last + 1].any())))
+        gaps.append(Gap(low, high, item.reason, bool(result.groups and blind[first : last + 1].any())))
     longest = sorted(gaps, key=lambda gap: gap.start - gap.end)[:MAX_GAPS]
     return tuple(sorted(longest, key=lambda gap: gap.start))
 

@@ -147,7 +147,7 @@ def _panel_page(request: HttpRequest, dashboard: Dashboard, form: PanelForm, pan
         "form": form,
         "dashboard": dashboard,
         "panel": panel,
-        "kinds": PANELS.values(),
+        "kinds": sorted(PANELS.values(), key=lambda kind: kind.place),
         "themes": {name: template(name) for name in THEMES},
         "section": "dashboards",
     }

@@ -50,9 +50,10 @@ function freshness() {
   box.hidden = !until;
   if (!until) return;
   const age = Math.max(0, Math.round(Date.now() / 1000 - until));
-  const stale = age > 60;
+  // Only who looks at now is told that now is late.
+  const stale = age > 60 && state.to.startsWith("now");
   box.classList.toggle("is-stale", stale);
-  box.querySelector(".dot").className = `dot ${stale ? "is-amber" : "is-green"}`;
+  box.querySelector(".dot").className = `dot ${stale ? "is-amber" : age > 60 ? "" : "is-green"}`;
   const text = stamp(until);
   const clock = document.createElement("b");
   clock.textContent = age < 43200 ? text.slice(11) : text.slice(0, 16);
@@ -64,7 +65,8 @@ function ageText(seconds) {
   if (seconds < 120) return `${seconds} s`;
   if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
   if (seconds < 172800) return `${Math.round(seconds / 3600)} h`;
-  return `${Math.round(seconds / 86400)} d`;
+  if (seconds < 63072000) return `${Math.round(seconds / 86400)} d`;
+  return `${Math.round(seconds / 31557600)} years`;
 }
 
 function permanent(hash = "") {

@@ -15,6 +15,13 @@ export class Panel {
     this.asked = "";
     this.notes = {};
     this.visible = false;
+    // Cards of a row are as tall as the tallest: figures follow.
+    new ResizeObserver(() => this.fit()).observe(this.body);
+  }
+
+  fit() {
+    const graph = this.body.querySelector(".panel-figure.js-plotly-plot");
+    if (graph?.offsetWidth && graph._fullLayout) window.Plotly.Plots.resize(graph);
   }
 
   async load() {

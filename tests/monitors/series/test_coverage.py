@@ -1,0 +1,59 @@
+"""What could be measured when."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from monitors.intervals import Intervals
+from monitors.series.coverage import Missing, Watch, complete_until, measured_share, missing
+
+
+def watch(covered: Intervals, observed: Intervals | None = None, node: str = "a", lost: Intervals = ()) -> Watch:
+    return Watch(1, ord(node), node, covered, observed, lost, 10)
+
+
+def test_it_is_complete_up_to_the_slowest_node_that_keeps_up() -> None:
+    assert complete_until([watch(((0, 1000),)), watch(((0, 990),), node="b")]) == 990
+    assert complete_until([watch(((0, 1000),)), watch(((0, 500),), node="b")]) == 1000
+    assert complete_until([]) is None
+
+
+def test_it_says_why_a_node_is_missing() -> None:
+    one = watch(((0, 100), (200, 1000)), observed=((0, 600), (700, 1000)), lost=((120, 150),))
+    assert missing([one], 50, 2000) == [
+        Missing(100, 120, ord("a"), "a has not answered for this time"),
+        Missing(120, 150, ord("a"), "a no longer keeps this time"),
+        Missing(150, 200, ord("a"), "a has not answered for this time"),
+        Missing(600, 700, ord("a"), "a was not capturing"),
+    ]
+
+
+def test_it_counts_nothing_before_the_first_second_nor_after_the_last() -> None:
+    both = [watch(((0, 1000),)), watch(((400, 1000),), node="b")]
+    assert missing(both, 0, 5000) == []
+
+
+def test_it_judges_each_monitor_by_itself() -> None:
+    old = Watch(2, 7, "capture", ((0, 100),), None, (), 10)
+    assert missing([old, watch(((0, 10_000),))], 0, 10_000) == []
+
+
+@pytest.mark.parametrize(
+    ("covered", "expected"),
+    [
+        (((0, 40),), [1, 1, 1, 1]),
+        (((0, 15),), [1, 0.5, 0, 0]),
+        (((0, 12), (18, 33)), [1, 0.4, 1, 0.3]),
+        (((5, 40),), [0.5, 1, 1, 1]),
+        (((25, 40),), [np.nan, np.nan, 0.5, 1]),
+    ],
+)
+def test_it_measures_the_share_of_each_bucket(covered: Intervals, expected: list[float]) -> None:
+    times = np.arange(0, 40, 10)
+    np.testing.assert_allclose(measured_share(watch(covered), times, 10), expected)
+
+
+def test_it_needs_both_fetched_and_captured() -> None:
+    share = measured_share(watch(((0, 40),), observed=((0, 10), (20, 30))), np.arange(0, 40, 10), 10)
+    assert share.tolist() == [1, 0, 1, 0]
