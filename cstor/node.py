@@ -21,7 +21,7 @@ from cstor.engine import Engine, warm_up
 from cstor.flows.analysis import AnalysisConfig
 from cstor.stats import NodeStats
 from cstor.store.layout import SECOND_NS, WriterLock, open_store
-from cstor.store.ledger import Clock, read_ledger, settle_clock, write_clock, write_ledger
+from cstor.store.ledger import Clock, read_clock, read_ledger, settle_clock, write_clock, write_ledger
 from cstor.store.maintain import Maintenance
 from cstor.store.recover import recover
 from cstor.store.segment import SegmentWriter
@@ -31,6 +31,7 @@ from cstor.store.writer import StoreWriter
 TURN_S = 0.01
 BATCHES_PER_TURN = 64  # of one source, before the others and the clock get their turn
 PUBLISH_S = 60.0
+ORPHAN_S = 15.0  # the API of a node that was killed ends within this time
 FLUSH_S = 0.5  # packets can be searched after this time
 
 log = logging.getLogger("cstor.node")
@@ -54,8 +55,9 @@ class Node:
     def start(self) -> None:
         """ConfigError or StoreError says in one line what is in the way."""
         config = self._config
-        check_free(config.api.listen)
         open_store(self._root)
+        was_killed = read_clock(self._root) is not None
+        check_free(config.api.listen, ORPHAN_S if was_killed else 0.0)
         self._lock.__enter__()
         recover(self._root)
         warm_up()
@@ -83,11 +85,11 @@ class Node:
 
     def stop(self) -> None:
         """Finish what is open; everything that was captured is in files afterwards."""
-        self._api.stop()
-        self._maintenance.stop()
+        now_ns = time.time_ns()
+        self._turn()  # what came until now is still taken
         for source in self._sources:
             source.close()
-        now_ns = time.time_ns()
+        self._maintenance.stop()
         self._engine.analysis.feed(self._window.release(np.iinfo(np.int64).max))
         self._engine.finish()
         if self._segments:
@@ -95,6 +97,7 @@ class Node:
         self._store.close()
         self._tell_clock(now_ns // SECOND_NS)
         settle_clock(self._root)
+        self._api.stop()
         self._lock.__exit__(None, None, None)
 
     def _begin_clock(self) -> None:

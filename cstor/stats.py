@@ -20,7 +20,7 @@ from cstor.store.segment import SegmentWriter
 from cstor.store.writer import StoreWriter
 from cstor.version import VERSION
 
-LEVELS = ("flows", "conversations", "flow_rows")  # of the analysis' counters those that also fall
+LEVELS = ("flows", "conversations", "flow_rows", "flow_limit")  # of the analysis' counters those that also fall
 
 
 class NodeStats:
@@ -43,7 +43,7 @@ class NodeStats:
         api_restarts: int,
     ) -> None:
         """One snapshot of everything; not synced to the disk."""
-        drops = {"disk": segments.dropped_packets if segments else 0, "reports": store.failures}
+        drops = {"disk": segments.dropped_packets if segments else 0}
         for source in self._sources:
             for reason, count in source.drops().items():
                 drops[reason] = drops.get(reason, 0) + count
@@ -69,6 +69,7 @@ class NodeStats:
                     "packets": segments.written_packets if segments else 0,
                     "bytes": segments.written_bytes if segments else 0,
                     "sessions": engine.sessions,
+                    "failures": store.failures,
                 },
                 "gauges": levels
                 | {
