@@ -53,7 +53,8 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "cclear",
-    *(app for app in ("monitors", "dashboards") if (BASE_DIR / app / "apps.py").exists()),
+    "monitors",
+    "dashboards",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth import views as auth_views
 from django.urls import URLPattern, URLResolver, include, path
@@ -24,8 +23,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("dashboards.packets.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", viewer_required(SpectacularSwaggerSplitView.as_view(url_name="schema")), name="api-docs"),
+    path("", include("monitors.urls")),
+    path("", include("dashboards.urls")),
 ]
-
-for app in ("monitors", "dashboards"):
-    if (settings.BASE_DIR / app / "urls.py").exists():
-        urlpatterns.append(path("", include(f"{app}.urls")))

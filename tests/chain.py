@@ -37,6 +37,7 @@ class Chain:
         self.lines: list[str] = []
         self.environment = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
         self.environment |= _free_ports() | {"DATA_DIR": str(self.data)}
+        self.up_at = 0.0
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
 
@@ -64,6 +65,7 @@ class Chain:
         self._reader = threading.Thread(target=self._read, args=[self._process], daemon=True)
         self._reader.start()
         self.wait_for(lambda: any("cClear is up" in line for line in self.lines), timeout_s, "the chain to be up")
+        self.up_at = time.time()
 
     def wait_for(self, condition: Any, timeout_s: float, what: str) -> Any:
         """What the condition says once it says something; fails with the chain's own words."""
