@@ -10,7 +10,7 @@ import argparse
 import time
 from pathlib import Path
 
-from cstor.flows.analysis import Analysis
+from cstor.flows.analysis import Analysis, warm_up
 from wire.packets.batch import MAX_PACKETS
 from wire.packets.decode import decode_batch
 from wire.packets.fragments import new_fragment_table
@@ -45,6 +45,7 @@ def main() -> None:
     parser.add_argument("trace", type=Path)
     parser.add_argument("--limit", type=int, default=1 << 62, help="stop after so many packets")
     arguments = parser.parse_args()
+    warm_up()
     run(arguments.trace, decode=True, analyze=True, limit=1)
     share = arguments.trace.stat().st_size / 1e6
     for label, decode, analyze in (("read", False, False), ("decode", True, False), ("decode + analysis", True, True)):

@@ -10,6 +10,7 @@ import numpy as np
 
 from cstor.buckets.second import ClosedSecond
 from cstor.flows.analysis import Analysis, AnalysisConfig
+from cstor.flows.analysis import warm_up as warm_up_analysis
 from cstor.store.segment import SegmentWriter
 from cstor.store.writer import StoreWriter
 from wire.packets.batch import MAX_PACKETS, PacketBatch, batch_of
@@ -104,6 +105,7 @@ def warm_up() -> None:
     engine = Engine(AnalysisConfig())
     engine.take(batch_of([bytes(64)], [1_000_000_000]))
     engine.finish()
+    warm_up_analysis()
     notice.cancel()
 
 

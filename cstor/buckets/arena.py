@@ -12,6 +12,7 @@ import numpy as np
 
 from cstor.buckets.columns import COLUMNS
 from cstor.buckets.second import CONVERSATION
+from cstor.flows.memory import reserve
 from cstor.flows.registers import ARENAS, CLOCK, FILL, LATE, LIVE, MAX_ROWS, OTHER, ROW, ROWS, ROWS_FOLDED, SERIAL, SLOT
 from wire.packets.jit import inline, kernel
 
@@ -30,24 +31,11 @@ class Arena(NamedTuple):
 def new_arena(rows: int, events: int) -> Arena:
     """Room for so many rows and events in each of the three."""
     return Arena(
-        np.zeros((ARENAS, rows, COLUMNS), np.int64),
-        np.zeros((ARENAS, rows), CONVERSATION),
-        np.zeros((ARENAS, rows), np.int64),
-        np.zeros((ARENAS, events), EVENT),
+        reserve(ARENAS * rows * COLUMNS, np.int64).reshape(ARENAS, rows, COLUMNS),
+        reserve(ARENAS * rows, CONVERSATION).reshape(ARENAS, rows),
+        reserve(ARENAS * rows, np.int64).reshape(ARENAS, rows),
+        reserve(ARENAS * events, EVENT).reshape(ARENAS, events),
     )
-
-
-def grown(arena: Arena, rows: int, events: int) -> Arena:
-    """The same arena with at least so much room; the contents move along."""
-    more = new_arena(rows, 0) if rows > arena.second.shape[1] else arena
-    if more is not arena:
-        for old, new in zip(arena[:3], more[:3], strict=True):
-            new[:, : old.shape[1]] = old
-    more = more._replace(events=arena.events)
-    if events > arena.events.shape[1]:
-        more = more._replace(events=np.zeros((ARENAS, events), EVENT))
-        more.events[:, : arena.events.shape[1]] = arena.events
-    return more
 
 
 @inline

@@ -31,11 +31,10 @@ from cstor.flows.registers import (
     STATISTICS,
     WANTED,
 )
-from cstor.flows.state import new_state, with_room
+from cstor.flows.state import CHUNK, EVENTS, LATE_ROWS, new_state, with_room
+from cstor.flows.table import copy_entries, new_index
 from cstor.flows.timers import end_all, evict, expire
-
-CHUNK = 4096  # packets or timers per kernel call
-LATE_ROWS = 65_536  # rows of late packets that are held back before they are handed out
+from wire.packets.layout import empty_packet
 
 
 @dataclass(frozen=True)
@@ -47,6 +46,10 @@ class AnalysisConfig:
     live: bool = False
     max_flows: int = 1_000_000
     max_rows: int = 200_000
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        return self.max_flows, self.max_rows
 
     def validate(self) -> None:
         if self.max_flows < 2 * CHUNK:
@@ -61,7 +64,7 @@ class Analysis:
     def __init__(self, config: AnalysisConfig | None = None) -> None:
         self._config = config or AnalysisConfig()
         self._config.validate()
-        self._state = new_state(secrets.randbits(32), self._config.max_rows, self._config.live)
+        self._state = new_state(secrets.randbits(32), *self._config.limits, self._config.live)
         self._closer = Closer()
         self._closed: list[ClosedSecond] = []
         self._ended: list[np.ndarray] = []
@@ -90,7 +93,7 @@ class Analysis:
         """The end of a file: timers stop, all flows become sessions, all seconds are closed."""
         numbers = np.flatnonzero(self._state.flows["used"][: self._registers[FLOW_HIGH]])
         for start in range(0, len(numbers), CHUNK):
-            self._make_room(CHUNK)
+            self._make_room()
             end_all(self._state, numbers[start : start + CHUNK])
             self._collect_sessions()
         for slot in range(ARENAS):
@@ -112,20 +115,18 @@ class Analysis:
     def counters(self) -> dict[str, int]:
         """Statistics of this analysis, by name."""
         counters = {name: int(self._registers[register]) for name, register in STATISTICS.items()}
-        counters["flow_rows"] = len(self._state.flows)
-        counters["flow_rows_used"] = int(self._registers[FLOWS])
+        counters["flow_rows"] = int(self._registers[FLOW_HIGH])  # ever used: what the table costs in memory
+        counters["flow_limit"] = self._config.max_flows
         return counters
 
     def _feed(self, packets: np.ndarray) -> None:
         self._evict(len(packets))
         at = 0
         while at < len(packets):
-            self._make_room(len(packets) - at)
+            self._make_room()
             at = analyze_batch(self._state, packets, at)
             if at < len(packets):
                 self._move_clock(int(self._registers[WANTED]))
-        if self._registers[ROWS + LATE] > LATE_ROWS:
-            self._close(LATE)
 
     def _collect_sessions(self) -> None:
         waiting = int(self._registers[SESSIONS])
@@ -133,8 +134,14 @@ class Analysis:
             self._ended.append(self._state.sessions[:waiting].view(SESSION).copy())
             self._registers[SESSIONS] = 0
 
-    def _make_room(self, packets: int) -> None:
-        self._state = with_room(self._state, packets)
+    def _make_room(self) -> None:
+        """Room for what CHUNK packets or timers may bring. A second with too many events is handed out in parts."""
+        self._state = with_room(self._state, CHUNK)
+        if self._registers[SESSIONS] > CHUNK:
+            self._collect_sessions()
+        for slot in range(ARENAS):
+            if self._registers[FILL + slot] > EVENTS or (slot == LATE and self._registers[ROWS + LATE] > LATE_ROWS):
+                self._close(slot)
 
     def _move_clock(self, second: int) -> None:
         """Run the timers up to a second, close what lies two seconds before it, and go there (or back to it)."""
@@ -151,7 +158,7 @@ class Analysis:
         """After a long silence several timers of a flow may be due, one after the other: until none is."""
         while len(numbers := np.flatnonzero(self._state.deadlines[: self._registers[FLOW_HIGH]] <= now_ns)):
             for start in range(0, len(numbers), CHUNK):
-                self._make_room(CHUNK)
+                self._make_room()
                 expire(self._state, numbers[start : start + CHUNK], now_ns)
                 self._collect_sessions()
 
@@ -169,7 +176,7 @@ class Analysis:
         order = np.lexsort((flows["last_ns"][numbers], rank))
         chosen = numbers[order[: max(excess, self._config.max_flows // 16)]]
         for start in range(0, len(chosen), CHUNK):
-            self._make_room(CHUNK)
+            self._make_room()
             evict(self._state, chosen[start : start + CHUNK])
             self._collect_sessions()
 
@@ -197,3 +204,21 @@ class Analysis:
         closed = self._closer.close(second, keys, dense, events)
         if closed is not None:
             self._closed.append(closed)
+
+
+def warm_up() -> None:
+    """Load (or compile) every kernel of the analysis, before packets wait for it."""
+    analysis = Analysis()
+    analysis.feed(np.concatenate([empty_packet(), _first_packet()]))
+    state, nothing = analysis._state, np.zeros(0, np.int64)
+    for kernel in (evict, end_all):
+        kernel(state, nothing)
+    expire(state, nothing, 0)
+    copy_entries(new_index(2), new_index(2))
+    analysis.finish()
+
+
+def _first_packet() -> np.ndarray:
+    packet = empty_packet()
+    packet["version"], packet["time_ns"] = 4, NS
+    return packet

@@ -1,0 +1,23 @@
+"""Tables that are reserved at their largest size and cost memory only where they are used.
+
+A table that grows by copying stops the analysis while it copies, and holds everything twice. Here the address space
+is taken at once; the kernel backs pages when they are first written, large ones where it can (random rows of a big
+table miss the processor's page table cache less often). Rows are handed out from the front, so that what is touched
+stays dense.
+"""
+
+from __future__ import annotations
+
+import mmap
+from contextlib import suppress
+
+import numpy as np
+
+
+def reserve(count: int, dtype: np.dtype | type) -> np.ndarray:
+    """Zeros, aligned to a page, of which no byte takes memory yet."""
+    size = max(count, 1) * np.dtype(dtype).itemsize
+    memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", 0))
+    with suppress(AttributeError, OSError):  # a kernel without large pages
+        memory.madvise(mmap.MADV_HUGEPAGE)
+    return np.frombuffer(memory, dtype, max(count, 1))
