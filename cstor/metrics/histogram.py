@@ -66,10 +66,17 @@ def build(owners: Ints, bins: Ints, counts: Ints, n: int) -> Cells:
     if len(owners) == 0:
         return empty(n)
     key = owners * (LAST_BIN + 1) + bins
-    order = np.argsort(key, kind="stable")
-    key, counts = key[order], counts[order]
-    starts = np.flatnonzero(np.r_[True, key[1:] != key[:-1]])
-    key, counts = key[starts], np.add.reduceat(counts, starts)
+    # Cells that were stored compact come back in order: most merges over time have nothing to sort or add. Many cells
+    # into few are counted per bin, which needs no sorting either.
+    if n * (LAST_BIN + 1) < len(key):
+        dense = np.bincount(key, weights=counts)
+        key = np.flatnonzero(dense)
+        counts = dense[key].astype(np.int64)
+    elif not (key[1:] > key[:-1]).all():
+        order = np.argsort(key, kind="stable")
+        key, counts = key[order], counts[order]
+        starts = np.flatnonzero(np.r_[True, key[1:] != key[:-1]])
+        key, counts = key[starts], np.add.reduceat(counts, starts)
     if counts.max() > COUNT_MAX:
         key, counts = _split_large(key, counts)
     pairs = ((key % (LAST_BIN + 1)) << COUNT_BITS | counts).astype(PAIR)

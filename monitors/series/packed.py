@@ -47,13 +47,16 @@ def fetch(
     """Samples of these (monitor, group id) pairs in the slice; `per_node` keeps the nodes apart."""
     if not groups:
         return []
+    # Aggregated inside the lateral part, so that each group is one walk along the primary key, never a scan of all.
     sql = f"""
-        SELECT monitor_id, group_id, {"node_id" if per_node else "0"}, {_packed(bases)}
-        FROM {table_of(piece.tier)}
-        JOIN unnest(%(monitors)s::int[], %(groups)s::bigint[]) AS wanted(monitor_id, group_id)
-             USING (monitor_id, group_id)
-        WHERE t >= %(start)s AND t < %(end)s {"AND node_id = ANY(%(nodes)s)" if node_ids else ""}
-        GROUP BY 1, 2, 3"""
+        SELECT wanted.monitor_id, wanted.group_id, found.*
+        FROM unnest(%(monitors)s::int[], %(groups)s::bigint[]) AS wanted(monitor_id, group_id)
+        CROSS JOIN LATERAL (
+          SELECT {"s.node_id" if per_node else "0"}, {_packed(bases)}
+          FROM {table_of(piece.tier)} s
+          WHERE s.monitor_id = wanted.monitor_id AND s.group_id = wanted.group_id
+            AND s.t >= %(start)s AND s.t < %(end)s {"AND s.node_id = ANY(%(nodes)s)" if node_ids else ""}
+          {"GROUP BY s.node_id" if per_node else "HAVING count(*) > 0"}) found"""
     monitors, ids = zip(*groups, strict=True)
     params = {"monitors": list(monitors), "groups": list(ids), "nodes": list(node_ids)}
     with connection.cursor() as cursor:

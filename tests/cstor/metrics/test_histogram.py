@@ -59,3 +59,16 @@ def test_it_puts_a_handshake_of_zero_into_the_first_bin() -> None:
 
 def test_it_has_no_quantile_of_nothing() -> None:
     assert np.isnan(h.quantiles(h.empty(2), [0.5])).all()
+
+
+def test_it_merges_many_cells_into_few_as_it_does_one_by_one() -> None:
+    random = np.random.default_rng(7)
+    bins = random.integers(0, 60, 5000)
+    counts = random.integers(1, 9, 5000)
+    many = h.build(np.sort(random.integers(0, 300, 5000)), bins, counts, 300)
+    few = h.merge(many, np.zeros(300, dtype=np.int64), 1)
+    assert dict(zip(few.bins.tolist(), few.counts.tolist(), strict=True)) == {
+        one: int(counts[bins == one].sum()) for one in np.unique(bins).tolist()
+    }
+    in_order = h.merge(few, np.zeros(1, dtype=np.int64), 1)
+    assert in_order.pairs.tolist() == few.pairs.tolist()
