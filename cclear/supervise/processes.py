@@ -12,7 +12,17 @@ from cclear.supervise.layout import Layout, NodeLayout
 # first, so that nothing is missed; the source of the traffic goes first, so that nothing is lost at the end.
 GROUPS = ("capture", "work", "web", "broker", "lab")
 
-CELERY = (sys.executable, "-m", "celery", "-A", "cclear", "--quiet")
+# Celery warns of root for the sake of pickled messages; ours are JSON, and capture on interfaces needs root.
+CELERY = (
+    sys.executable,
+    "-W",
+    "ignore:You're running the worker:RuntimeWarning",
+    "-m",
+    "celery",
+    "-A",
+    "cclear",
+    "--quiet",
+)
 WORKER = ("worker", "--without-gossip", "--without-mingle", "--loglevel", "WARNING")
 
 
