@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
@@ -29,7 +27,7 @@ EXAMPLE = {
 class QueryView(APIView):
     """Finished metrics of monitors over a range: the numbers behind every panel."""
 
-    permission_classes: ClassVar = [MayCall]
+    permission_classes = (MayCall,)
     level = "view"
     scope = "read"
 

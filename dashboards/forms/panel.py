@@ -34,7 +34,7 @@ class PanelForm(forms.Form):
     top_metric = forms.ChoiceField(label="ranked by", required=False)
     compare = forms.ChoiceField(label="Compared with", choices=COMPARE, required=False)
     width = forms.TypedChoiceField(choices=WIDTHS, coerce=int, initial=6)
-    height = forms.TypedChoiceField(choices=HEIGHTS, coerce=int, initial=0, required=False, empty_value=0)
+    height = forms.TypedChoiceField(choices=HEIGHTS, coerce=int, initial=0)
     help = forms.CharField(label="Explanation", max_length=300, required=False, help_text="Shown beside the title.")
 
     def __init__(self, *args: Any, dashboard: Dashboard, panel: Panel | None = None, **kwargs: Any) -> None:
@@ -79,7 +79,7 @@ class PanelForm(forms.Form):
                 self.add_error(error.field if error.field in self.fields else None, error.message)
         chosen = self.kind_forms[kind.key]
         if not chosen.is_valid():
-            self.add_error(None, "; ".join(message for errors in chosen.errors.values() for message in errors))
+            self.add_error(None, "; ".join(str(message) for errors in chosen.errors.values() for message in errors))
         return data
 
     def query(self) -> dict[str, Any]:

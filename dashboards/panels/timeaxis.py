@@ -54,7 +54,7 @@ def time_axis(frame: Frame) -> dict[str, Any]:
         "nticks": 9,
         "tickformatstops": [
             {"dtickrange": [None, 1000], "value": "%H:%M:%S.%L"},
-            {"dtickrange": [1000, 60000], "value": "%H:%M:%S"},
+            {"dtickrange": [1000, 60000], "value": "%H:%M:%S\n%b %-d"},
             {"dtickrange": [60000, 86400000], "value": "%H:%M\n%b %-d"},
             {"dtickrange": [86400000, "M1"], "value": "%b %-d\n%Y"},
             {"dtickrange": ["M1", None], "value": "%b %Y"},

@@ -244,8 +244,7 @@ def _compared(spec: QuerySpec, subjects: Subjects, span: Span, frame: Frame) -> 
 
 
 def _gaps(result: ReadResult, span: Span) -> tuple[Gap, ...]:
-    blind = (
-        result.blind.reshape(len(result.groups), len(result.times)).all(axis=0) if len(result.groups) else np.array([])
+    blind = np.asarray(result.blind.reshape(len(result.groups), len(result.times)).all(axis=0))
     )
     gaps: list[Gap] = []
     for item in result.gaps:

@@ -59,7 +59,7 @@ def copy(request: HttpRequest, slug: str) -> HttpResponse:
             description=source.description,
             default_start=source.default_start,
             refresh_s=source.refresh_s,
-            owner=request.user,
+            owner_id=request.user.pk,
         )
         Panel.objects.bulk_create(Panel(dashboard=made, **panel.as_data()) for panel in source.panels.all())
     messages.success(request, f"This is your own copy of {source.title}. Change it as you like.")

@@ -109,7 +109,7 @@ def _notes(spec: QuerySpec, frame: Frame) -> dict[str, Any]:
 
 def _links(panel: Panel, bar: Bar) -> Setting:
     params = bar.to_params()
-    time = {name: params[name] for name in ("from", "to", "zone") if name in params}
+    time: dict[str, str] = {name: params[name] for name in ("from", "to", "zone") if name in params}
     here = {name: value for name, value in params.items() if name != "filter"}
     return Setting(
         links={

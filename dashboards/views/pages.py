@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET
 
@@ -24,7 +24,7 @@ ZONE_COOKIE = "cclear_zone"
 
 @require_GET
 @viewer_required
-def start(request: HttpRequest) -> HttpResponse:
+def start(request: HttpRequest) -> HttpResponseBase:
     """Overview, or the first steps on an installation that has no monitor yet."""
     if not Monitor.objects.exists():
         return redirect("welcome")

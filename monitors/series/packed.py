@@ -114,7 +114,7 @@ def folded(columns: Columns, owner: Ints, n: int) -> Columns:
 def _fold(kind: str, values: Floats, owner: Ints, n: int) -> Floats:
     """Sums added (absent is 0), least or greatest taken (NaN where there is none)."""
     if kind == "sum":
-        return np.bincount(owner, weights=np.nan_to_num(values), minlength=n)
+        return np.bincount(owner, weights=np.nan_to_num(values), minlength=n).astype(np.float64)
     given = np.isfinite(values)
     out = np.full(n, np.inf if kind == "min" else -np.inf)
     (np.minimum if kind == "min" else np.maximum).at(out, owner[given], values[given])

@@ -218,10 +218,11 @@ def _concerns(watch: Watch, who: tuple[Any, Any]) -> bool:
 def _of_watches(share: Floats) -> tuple[Floats, NDArray[np.bool_], NDArray[np.bool_]]:
     """A bucket is a node's if the node measured half of it; the rest would be said of time nobody watched."""
     known = np.nan_to_num(share, nan=0.0)
+    absent = known < 0.5
     if len(share) == 0:
         return np.zeros(share.shape[1]), np.zeros(share.shape[1], dtype=bool), np.ones(share.shape[1], dtype=bool)
-    blind = (known < 0.5).all(axis=0)
-    partial = ((known < 0.5) & np.isfinite(share)).any(axis=0) & ~blind
+    blind = np.asarray(absent.all(axis=0))
+    partial = np.asarray((absent & np.isfinite(share)).any(axis=0) & ~blind)
     return known.max(axis=0), partial, blind
 
 

@@ -66,7 +66,7 @@ function ageText(seconds) {
   if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
   if (seconds < 172800) return `${Math.round(seconds / 3600)} h`;
   if (seconds < 63072000) return `${Math.round(seconds / 86400)} d`;
-  return `${Math.round(seconds / 31557600)} years`;
+  return `${Math.floor(seconds / 31557600)} years`;
 }
 
 function permanent(hash = "") {
