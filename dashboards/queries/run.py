@@ -245,7 +245,6 @@ def _compared(spec: QuerySpec, subjects: Subjects, span: Span, frame: Frame) -> 
 
 def _gaps(result: ReadResult, span: Span) -> tuple[Gap, ...]:
     blind = np.asarray(result.blind.reshape(len(result.groups), len(result.times)).all(axis=0))
-    )
     gaps: list[Gap] = []
     for item in result.gaps:
         low, high = max(item.start, span.start), min(item.end, span.end)
