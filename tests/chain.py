@@ -21,7 +21,15 @@ import psutil
 
 from cclear.environment import ROOT
 
-PORTS = ("CCLEAR_PORT", "CVU_PORT", "CSTOR_A_PORT", "CSTOR_B_PORT", "CSTOR_A_API_PORT", "CSTOR_B_API_PORT")
+PORTS = (
+    "CCLEAR_PORT",
+    "CVU_PORT",
+    "CVU_API_PORT",
+    "CSTOR_A_PORT",
+    "CSTOR_B_PORT",
+    "CSTOR_A_API_PORT",
+    "CSTOR_B_API_PORT",
+)
 # What the tests' own Django is told must not reach the chain.
 NOT_INHERITED = ("DATABASE_URL", "CELERY_BROKER_URL", "DJANGO_SETTINGS_MODULE", "STATIC_MANIFEST", "SECRET_KEY")
 

@@ -61,7 +61,8 @@ def _broker(layout: Layout) -> str:
         f'\n[[output]]\nname = {_toml(node.name)}\nkind = "cstor"\nto = {_toml(node.mirror)}\n' for node in layout.nodes
     )
     names = ", ".join(_toml(node.name) for node in layout.nodes)
-    return f"{_MADE}listen = {_toml(layout.broker)}\n{outputs}\n[[rule]]\nbalance = [{names}]\n"
+    listens = f"listen = {_toml(layout.broker)}\nhttp = {_toml(layout.broker_api)}\n"
+    return f"{_MADE}{listens}{outputs}\n[[rule]]\nbalance = [{names}]\n"
 
 
 def _toml(value: object) -> str:

@@ -60,6 +60,7 @@ class Layout:
     data: Path
     web: Address
     broker: Address
+    broker_api: Address
     nodes: tuple[NodeLayout, ...]
     scenario: str
 
@@ -71,6 +72,7 @@ class Layout:
             data=data_dir(),
             web=Address("web", host, env_port("CCLEAR_PORT", 8000), "CCLEAR_PORT"),
             broker=Address("cvu", "127.0.0.1", env_port("CVU_PORT", 4789), "CVU_PORT", udp=True),
+            broker_api=Address("cvu", "127.0.0.1", env_port("CVU_API_PORT", 8803), "CVU_API_PORT"),
             nodes=tuple(_node(letter, mirror, api) for letter, mirror, api in nodes),
             scenario=env_text("LAB_SCENARIO", "default") if env_bool("CCLEAR_LAB", True) else "",
         ).validated()
@@ -82,7 +84,12 @@ class Layout:
         return f"http://{host}:{self.web.port}"
 
     def addresses(self) -> list[Address]:
-        return [self.web, self.broker, *(address for node in self.nodes for address in (node.api, node.mirror))]
+        return [
+            self.web,
+            self.broker,
+            self.broker_api,
+            *(address for node in self.nodes for address in (node.api, node.mirror)),
+        ]
 
     def validated(self) -> Layout:
         seen: dict[tuple[int, bool], Address] = {}

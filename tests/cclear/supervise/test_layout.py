@@ -10,7 +10,15 @@ import pytest
 from cclear.environment import EnvironmentProblem
 from cclear.supervise.layout import Layout, PortProblem
 
-VARIABLES = ("CCLEAR_PORT", "CVU_PORT", "CSTOR_A_PORT", "CSTOR_B_PORT", "CSTOR_A_API_PORT", "CSTOR_B_API_PORT")
+VARIABLES = (
+    "CCLEAR_PORT",
+    "CVU_PORT",
+    "CVU_API_PORT",
+    "CSTOR_A_PORT",
+    "CSTOR_B_PORT",
+    "CSTOR_A_API_PORT",
+    "CSTOR_B_API_PORT",
+)
 
 
 @pytest.fixture
