@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import re
@@ -32,6 +33,7 @@ PORTS = (
 )
 # What the tests' own Django is told must not reach the chain.
 NOT_INHERITED = ("DATABASE_URL", "CELERY_BROKER_URL", "DJANGO_SETTINGS_MODULE", "STATIC_MANIFEST", "SECRET_KEY")
+_PR_SET_PDEATHSIG = 1
 
 
 class Chain:
@@ -69,6 +71,8 @@ class Chain:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            # Should the tests be killed, the chain is not to run on for ever.
+            preexec_fn=_end_with_parent,  # noqa: PLW1509 - only this thread runs yet
         )
         self._reader = threading.Thread(target=self._read, args=[self._process], daemon=True)
         self._reader.start()
@@ -116,6 +120,10 @@ class Chain:
         assert process.stdout is not None
         for line in process.stdout:
             self.lines.append(line.rstrip("\n"))
+
+
+def _end_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _belongs(process: psutil.Process, data: str) -> bool:
