@@ -1,6 +1,6 @@
 // The bar's state: it lives in the address, so that a link shows what its sender saw.
 
-import { browserZone, setZone, zone } from "./console.js";
+import { browserZone, setZone, zone } from "./viewer.js";
 
 const SECONDS = { s: 1, m: 60, h: 3600, d: 86400, w: 604800 };
 const given = JSON.parse(document.getElementById("bar-params").textContent);

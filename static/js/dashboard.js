@@ -1,6 +1,6 @@
 // A dashboard page: its panels, when they are asked, how fresh the data is, what can be copied.
 
-import { copyText } from "./console.js";
+import { copyText } from "./viewer.js";
 import { absolute, change, iso, onChange, params, setAbsolute, stamp, start, state } from "./bar.js";
 import { Panel } from "./panel.js";
 import { sortBy } from "./table.js";

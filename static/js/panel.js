@@ -1,6 +1,6 @@
 // One panel: asks for its figure, draws it, says what is missing. Nothing is drawn anew while nothing changed (304).
 
-import { theme } from "./console.js";
+import { theme } from "./viewer.js";
 import { setAbsolute, state, zoomOut, params, stamp, iso } from "./bar.js";
 import { openMenu } from "./point.js";
 

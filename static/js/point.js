@@ -1,6 +1,6 @@
 // The menu of a point: to its packets, to its group, nearer in time. A spike is one click from its packets.
 
-import { copyText } from "./console.js";
+import { copyText } from "./viewer.js";
 import { change, iso, setAbsolute, state } from "./bar.js";
 
 let open = null;

@@ -1,6 +1,6 @@
 // The panel form: shows the settings of the chosen kind, adds rows for metrics, draws a preview as one types.
 
-import { theme, zone } from "./console.js";
+import { theme, zone } from "./viewer.js";
 
 const form = document.getElementById("panel-form");
 const box = document.getElementById("preview");
