@@ -19,7 +19,7 @@ timing(
     GROUP,
     "handshake_rtt_client",
     "Handshake RTT, client side",
-    "SYN-ACK to the first client packet that acknowledges it: network latency between the capture point and the client. "
+    "SYN-ACK to the first client packet that acknowledges it: network latency between capture point and client. "
     "None where the SYN-ACK was resent.",
     side="client",
     source="RFC 9293",
