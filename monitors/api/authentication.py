@@ -38,7 +38,7 @@ class BearerAuthentication(BaseAuthentication):
         return 'Bearer realm="cClear"'
 
 
-class BearerScheme(OpenApiAuthenticationExtension):
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """How the OpenAPI page describes the tokens."""
 
     target_class = "monitors.api.authentication.BearerAuthentication"

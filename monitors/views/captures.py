@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth.models import User
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -35,11 +36,12 @@ def new_capture(request: HttpRequest) -> HttpResponse:
         return JsonResponse(
             {"error": stopped or "No file came with the request; choose at least one capture."}, status=400
         )
+    assert isinstance(request.user, User)  # the decorator lets nobody else in
     capture = store_upload(files, request.user)
     return JsonResponse({"url": capture.get_absolute_url()}, status=201)
 
 
-def store_upload(files: list[UploadedFile], user: object) -> Capture:
+def store_upload(files: list[UploadedFile], user: User) -> Capture:
     """Move the files, already on disk, into the capture's folder; the row appears only with its files in place."""
     more = f" and {len(files) - 1} more" if len(files) > 1 else ""
     with transaction.atomic():
@@ -73,21 +75,27 @@ def capture(request: HttpRequest, pk: int) -> HttpResponse:
     if target and not found.error and not request.GET.get("stay"):
         return HttpResponse(status=204, headers={"HX-Redirect": target}) if polled else redirect(target)
     template = "monitors/partials/capture_state.html" if polled else "monitors/capture.html"
-    pull = Pull.objects.filter(monitor_id=found.monitor_id, node_id=found.node_id).first()
     return render(
         request,
         template,
-        {"section": "captures", "capture": found, "target": target, "pull": pull, "states": CaptureState},
+        {"section": "captures", "capture": found, "target": target, "pull": _pull(found), "states": CaptureState},
     )
 
 
 def dashboard_url(capture: Capture) -> str | None:
     """The monitor's dashboard over all that was pulled, or None while nothing was."""
-    pull = Pull.objects.filter(monitor_id=capture.monitor_id, node_id=capture.node_id).first()
+    pull = _pull(capture)
     if capture.state != CaptureState.READY or pull is None or not pull.covered:
         return None
     start, end = pull.covered[0][0], pull.covered[-1][1]
     return "/d/monitor/?" + urlencode({"monitor": capture.monitor_id, "from": start, "to": end})
+
+
+def _pull(capture: Capture) -> Pull | None:
+    """State of the capture's one pull; None until it is published."""
+    if capture.monitor is None or capture.node is None:
+        return None
+    return Pull.objects.filter(monitor=capture.monitor, node=capture.node).first()
 
 
 @operator_required
