@@ -92,8 +92,10 @@ class Chain:
             time.sleep(0.25)
 
     def truth(self) -> dict[str, Any]:
-        """What the lab knows about its own traffic so far."""
-        document: dict[str, Any] = json.loads((self.data / "lab-truth.json").read_text())
+        """What the lab knows about its own traffic, once it has written it for the first time."""
+        file = self.data / "lab-truth.json"
+        self.wait_for(file.exists, 60, "the lab's truth")
+        document: dict[str, Any] = json.loads(file.read_text())
         return document
 
     def interrupt(self) -> int:
