@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import include, path
 
+from dashboards.api.dashboards import router
 from dashboards.api.query import QueryView
 from dashboards.views import definitions, edit, export, figures, pages, welcome
 
@@ -25,5 +26,6 @@ urlpatterns = [
     path("d/<slug:slug>/panels/<int:pk>/remove/", edit.remove_panel, name="panel-remove"),
     path("d/<slug:slug>/panels/<int:pk>/figure/", figures.figure, name="panel-figure"),
     path("d/<slug:slug>/panels/preview/", figures.preview, name="panel-preview"),
+    path("api/v1/", include(router.urls)),
     path("api/v1/query", QueryView.as_view(), name="api-query"),
 ]
