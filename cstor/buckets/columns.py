@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from cstor.buckets.second import DENSE
+from cstor.buckets.second import DENSE, OUTCOMES
 from cstor.metrics.registry import COUNTERS, HISTOGRAMS, SCALARS
 
 _SIDED = [base.key.removesuffix("_client") for base in COUNTERS if base.side == "client"]
 _SIDED_KEYS = [f"{name}_{side}" for name in _SIDED for side in ("client", "server")]
 FACTS = (*_SIDED_KEYS, *(base.key for base in COUNTERS if base.key not in _SIDED_KEYS))
-_NUMBER = {key: number for number, key in enumerate(FACTS)}
+# NumPy's integers: Numba compiles a kernel again for each literal that it is called with, but not for these.
+_NUMBER = {key: np.int64(number) for number, key in enumerate(FACTS)}
 SIDED_FACTS = len(_SIDED_KEYS)
 
 KEEP_ALIVES = _NUMBER["keep_alives_client"]
@@ -70,11 +71,11 @@ BURST_BYTES = _NUMBER["burst_bytes"]
 _ONCE = ("handshake_rtt_server", "handshake_rtt_client", "handshake_rtt", "connect_time")
 _MANY = ("ack_rtt_client", "ack_rtt_server", "response_time", "request_transfer", "response_transfer", "client_think")
 TIMINGS = (*_ONCE, *_MANY, "session_duration")
-HANDSHAKE_RTT_SERVER, HANDSHAKE_RTT_CLIENT, HANDSHAKE_RTT, CONNECT_TIME = range(len(_ONCE))
-ACK_RTT, _ack_rtt_server, RESPONSE_TIME, REQUEST_TRANSFER, RESPONSE_TRANSFER, CLIENT_THINK = range(
-    len(_ONCE), len(_ONCE) + len(_MANY)
+HANDSHAKE_RTT_SERVER, HANDSHAKE_RTT_CLIENT, HANDSHAKE_RTT, CONNECT_TIME = map(np.int64, range(len(_ONCE)))
+ACK_RTT, _ack_rtt_server, RESPONSE_TIME, REQUEST_TRANSFER, RESPONSE_TRANSFER, CLIENT_THINK = map(
+    np.int64, range(len(_ONCE), len(_ONCE) + len(_MANY))
 )
-SESSION_DURATION = len(TIMINGS) - 1
+SESSION_DURATION = np.int64(len(TIMINGS) - 1)
 ONCE, MANY = len(_ONCE), len(_MANY)
 TIMING = len(FACTS)  # code of the first timing
 CODES = TIMING + len(TIMINGS)
@@ -107,3 +108,8 @@ HISTOGRAM_OF_TIMING = np.array([_HISTOGRAM[key] for key in TIMINGS], np.int64)
 COUNTER_OF_FACT = np.array([_COUNTER[key] for key in FACTS], np.int64)
 PARTS = ("count", "sum", "min", "max")
 assert all(_SCALAR[f"{key}_{part}"] == _SCALAR[f"{key}_count"] + at for key in TIMINGS for at, part in enumerate(PARTS))
+
+
+def outcome_number(name: str) -> np.int64:
+    """Number of an outcome, as sessions carry it."""
+    return np.int64(OUTCOMES.index(name))

@@ -7,12 +7,18 @@ loss analyzer moves it on with `move_on`.
 from __future__ import annotations
 
 from cstor.buckets.arena import attach, slot_of
-from cstor.buckets.columns import COLUMN_ACTIVE, COLUMN_FLOWS
+from cstor.buckets.columns import (
+    COLUMN_ACTIVE,
+    COLUMN_FLOWS,
+    COLUMN_MAX_PACKET,
+    COLUMN_MIN_WINDOW,
+    COLUMN_PACKETS,
+)
 from cstor.flows.analyzers.burst import add_burst
 from cstor.flows.analyzers.connections import OPEN, follow_connection
 from cstor.flows.analyzers.history import D, letters_of, write_history
 from cstor.flows.analyzers.loss import classify, move_on, report_loss
-from cstor.flows.analyzers.rtt import RING, time_acks
+from cstor.flows.analyzers.rtt import time_acks
 from cstor.flows.analyzers.turns import follow_turns
 from cstor.flows.analyzers.unreachable import follow_quotation
 from cstor.flows.analyzers.visibility import watch_holes, watch_unseen
@@ -70,15 +76,32 @@ def touch_flows(state, registers, packets, start, end):
     for at in range(start, end):
         tag = packet_hash(registers[SEED], packets[at])
         state.tags[at & (BLOCK - 1)] = tag
-        sink += state.index[tag & mask, 1]
+        sink ^= state.index[tag & mask, 1]
     for at in range(start, end):
         number = state.index[state.tags[at & (BLOCK - 1)] & mask, 1]
         if number >= 0:
             flow = state.flows[number]
             own, peer = state.sides[2 * number], state.sides[2 * number + 1]
-            sink += flow["a_lo"] + flow["start_ns"] + flow["burst_ms"]
-            sink += own["next"] + own["reach"] + own["min_window"] + own["ring_ns"][RING - 1]
-            sink += peer["next"] + peer["reach"] + peer["min_window"] + peer["ring_ns"][RING - 1]
+            sink ^= flow["a_lo"] ^ flow["start_ns"] ^ flow["burst_ms"]
+            sink ^= own["next"] ^ own["reach"] ^ own["min_window"]
+            sink ^= peer["next"] ^ peer["reach"] ^ peer["min_window"]
+    for at in range(start, end):
+        number = state.index[state.tags[at & (BLOCK - 1)] & mask, 1]
+        if number >= 0:
+            flow = state.flows[number]
+            slot = (packets[at]["time_ns"] // NS) & 1
+            if flow["row_serial"][slot] == registers[SERIAL + slot]:
+                row = state.arena.dense[slot, flow["row"][slot]]
+                sink ^= row[COLUMN_PACKETS] ^ row[COLUMN_MAX_PACKET] ^ row[COLUMN_MIN_WINDOW]
+            else:
+                conversation = state.conversations[flow["conversation"]]
+                sink ^= conversation["client_hi"] ^ conversation["late_second"]
+            first = flow["timings"][0]
+            second = flow["timings"][1]
+            if first >= 0:
+                sink ^= state.out.bins[first]["sum"]
+            if second >= 0:
+                sink ^= state.out.bins[second]["sum"]
     registers[TOUCH] = sink
 
 

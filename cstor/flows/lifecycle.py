@@ -9,9 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from cstor.buckets.arena import attach, bucket_of
-from cstor.buckets.columns import HALF_OPEN, MANY, MISSING_SYN, ONCE, UNANSWERED
+from cstor.buckets.columns import HALF_OPEN, MANY, MISSING_SYN, ONCE, UNANSWERED, outcome_number
 from cstor.buckets.conversations import enter, leave
-from cstor.buckets.second import OUTCOMES
 from cstor.flows.analyzers.connections import (
     ACTIVE,
     ENDED,
@@ -38,8 +37,8 @@ from cstor.flows.table import insert_entry, remove_entry
 from wire.packets.jit import kernel
 from wire.packets.layout import TCP
 
-IS_UNANSWERED = OUTCOMES.index("unanswered")
-IS_HALF_OPEN = OUTCOMES.index("half_open")
+IS_UNANSWERED = outcome_number("unanswered")
+IS_HALF_OPEN = outcome_number("half_open")
 IDLE_NS = 60_000_000_000  # a flow that is not TCP ends after so much silence
 
 

@@ -6,8 +6,7 @@ reached the true time is worked out from the state, and either something is deci
 
 from __future__ import annotations
 
-from cstor.buckets.columns import TIMED_OUT
-from cstor.buckets.second import OUTCOMES
+from cstor.buckets.columns import MANY, TIMED_OUT, outcome_number
 from cstor.flows.analyzers.connections import (
     ACTIVE,
     FAILED,
@@ -22,11 +21,12 @@ from cstor.flows.analyzers.connections import (
     end_connection,
 )
 from cstor.flows.lifecycle import IDLE_NS, decide, hand_over, point_to, remove
-from cstor.flows.registers import EVICTED
+from cstor.flows.registers import EVICTED, TOUCH
+from cstor.flows.state import BLOCK
 from wire.packets.jit import kernel
 
-IS_TIMED_OUT = OUTCOMES.index("timed_out")
-IS_EVICTED = OUTCOMES.index("evicted")
+IS_TIMED_OUT = outcome_number("timed_out")
+IS_EVICTED = outcome_number("evicted")
 DORMANT_NS = 3_600_000_000_000
 
 
@@ -47,9 +47,35 @@ def due_ns(flow):
 
 
 @kernel
+def touch_ended(state, numbers, start, end):
+    """Read a word of each cache line of flows that are about to be handed over: see analyze.touch_flows."""
+    sink = 0
+    for at in range(start, end):
+        number = numbers[at]
+        flow = state.flows[number]
+        own, peer = state.sides[2 * number], state.sides[2 * number + 1]
+        sink ^= flow["a_hi"] ^ flow["start_ns"] ^ flow["burst_ms"] ^ flow["request_ns"] ^ flow["once"][0]
+        sink ^= own["packets"] ^ own["min_window"] ^ peer["packets"] ^ peer["min_window"]
+    for at in range(start, end):
+        flow = state.flows[numbers[at]]
+        sink ^= (
+            state.conversations[flow["conversation"]]["client_hi"]
+            ^ state.index[flow["tag"] & (len(state.index) - 1), 1]
+        )
+        if flow["cells"] >= 0:
+            sink ^= state.out.cells[flow["cells"]]["value"][0]
+        for timing in range(MANY):
+            if flow["timings"][timing] >= 0:
+                sink ^= state.out.bins[flow["timings"][timing]]["sum"]
+    state.out.registers[TOUCH] = sink
+
+
+@kernel
 def expire(state, numbers, now):
     """Look at flows whose deadline is reached; there is room for what they report."""
     for at in range(len(numbers)):
+        if at & (BLOCK - 1) == 0:
+            touch_ended(state, numbers, at, min(at + BLOCK, len(numbers)))
         number = numbers[at]
         flow = state.flows[number]
         due = due_ns(flow)
@@ -75,6 +101,8 @@ def expire(state, numbers, now):
 def evict(state, numbers):
     """Make room: hand over what these flows have and remove them."""
     for at in range(len(numbers)):
+        if at & (BLOCK - 1) == 0:
+            touch_ended(state, numbers, at, min(at + BLOCK, len(numbers)))
         number = numbers[at]
         flow = state.flows[number]
         if flow["is_dormant"] == 0:
@@ -88,6 +116,8 @@ def evict(state, numbers):
 def end_all(state, numbers):
     """The end of a file: timers stop, what is undecided stays active."""
     for at in range(len(numbers)):
+        if at & (BLOCK - 1) == 0:
+            touch_ended(state, numbers, at, min(at + BLOCK, len(numbers)))
         number = numbers[at]
         flow = state.flows[number]
         if flow["is_dormant"] == 0:

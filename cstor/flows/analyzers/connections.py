@@ -23,8 +23,8 @@ from cstor.buckets.columns import (
     SYN_ACKS,
     SYN_RETRANSMISSIONS,
     SYNS,
+    outcome_number,
 )
-from cstor.buckets.second import OUTCOMES
 from cstor.flows.analyzers.handshake import end_handshake, note_syn, note_syn_ack, sample_server
 from cstor.flows.analyzers.turns import end_turn
 from cstor.flows.analyzers.window import open_window
@@ -41,14 +41,14 @@ FLOW = [
 ]
 NEW, SYN_SENT, SYN_ACKED, OPEN, ENDED, FAILED, NOT_TCP = range(7)
 
-ACTIVE = OUTCOMES.index("active")
-SUPERSEDED = OUTCOMES.index("established")
-IS_CLOSED = OUTCOMES.index("closed")
-IS_RESET_BY_CLIENT = OUTCOMES.index("reset_by_client")
-IS_RESET_BY_SERVER = OUTCOMES.index("reset_by_server")
-IS_REFUSED = OUTCOMES.index("refused")
-IS_CLIENT_ABORTED = OUTCOMES.index("client_aborted")
-NO_OUTCOME = OUTCOMES.index("")
+ACTIVE = outcome_number("active")
+SUPERSEDED = outcome_number("established")
+IS_CLOSED = outcome_number("closed")
+IS_RESET_BY_CLIENT = outcome_number("reset_by_client")
+IS_RESET_BY_SERVER = outcome_number("reset_by_server")
+IS_REFUSED = outcome_number("refused")
+IS_CLIENT_ABORTED = outcome_number("client_aborted")
+NO_OUTCOME = outcome_number("")
 
 LINGER_NS = 10_000_000_000  # a connection that ended is kept so long after its last packet
 SILENT_NS = 300_000_000_000  # an established one is timed out

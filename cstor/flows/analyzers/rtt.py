@@ -41,7 +41,7 @@ def answered_ns(peer, packet):
             rtt = packet["time_ns"] - peer["ring_ns"][head]
         head = (head + 1) & (RING - 1)
         used -= 1
-    peer["ring_head"] = head
+    peer["ring_head"] = head if used > 0 else 0  # mostly one or two are pending: their slots share a cache line
     peer["ring_used"] = used
     return rtt
 
@@ -51,6 +51,7 @@ def remember(own, packet, flags):
     """Start the clock of a new segment, or cancel what is pending."""
     if flags & _CANCELS:
         own["ring_used"] = 0
+        own["ring_head"] = 0
     if (
         packet["payload_length"] > 0
         and flags & _NOT_NEW == 0

@@ -6,8 +6,7 @@
 from __future__ import annotations
 
 from cstor.buckets.arena import attach
-from cstor.buckets.columns import UNREACHABLE
-from cstor.buckets.second import OUTCOMES
+from cstor.buckets.columns import UNREACHABLE, outcome_number
 from cstor.flows.analyzers.connections import SYN_SENT, fail
 from cstor.flows.hashing import flow_hash
 from cstor.flows.registers import ROW, SEED, SLOT
@@ -15,7 +14,7 @@ from cstor.flows.table import find_flow
 from wire.packets.jit import inline, kernel
 from wire.packets.layout import ICMP, ICMPV6, TCP
 
-IS_UNREACHABLE = OUTCOMES.index("unreachable")
+IS_UNREACHABLE = outcome_number("unreachable")
 
 
 @inline
