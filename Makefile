@@ -38,8 +38,8 @@ lint: $(VENV)/.tests ## Check style, types and migrations
 	$(PY) -m cclear.services -- $(PY) manage.py check
 	$(PY) -m cclear.services -- $(PY) manage.py makemigrations --check --dry-run
 
-bench: setup ## Print ingest speed on a trace of 1 GB
-	@exec $(PY) -m bench.ingest
+bench: setup ## Print the table of benchmarks, on a trace of 1 GB
+	@exec $(PY) -m bench
 
 reset: ## Ask, then delete all data (DATA_DIR, by default var/)
 	@exec $(PY) -m cclear.services.reset
