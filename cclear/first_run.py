@@ -22,12 +22,15 @@ Say = Callable[[str], object]
 
 FIRST_USER = "admin"
 
-# Name and filter: what the lab's data centre consists of, and useful first monitors of a real one as well.
+# Name, filter and keys: what the lab's data centre consists of, and useful first monitors of a real one as well. Where
+# the clients are the world, they are kept by network: of single addresses most would fold into `other`.
+_SERVICE = ["server_ip", "server_port", "protocol"]
+_CONVERSATION = ["client_ip", *_SERVICE]
 MONITORS = (
-    ("All traffic", ""),
-    ("Web tier", "server port 443"),
-    ("Application tier", "server port 8080"),
-    ("Database", "server port 5432"),
+    ("All traffic", "", _SERVICE),
+    ("Web tier", "server port 443", ["client_net", *_SERVICE]),
+    ("Application tier", "server port 8080", _CONVERSATION),
+    ("Database", "server port 5432", _CONVERSATION),
 )
 
 
@@ -78,8 +81,8 @@ def add_first_monitors(layout: Layout, nodes: list[Node]) -> None:
     if Monitor.objects.exists() or (layout.data / "first-monitors").exists():
         return
     with transaction.atomic():
-        for name, text in MONITORS:
-            monitor = Monitor.objects.create(name=name, filter=text, resolution=1, interval_s=5, top_n=20)
+        for name, text, keys in MONITORS:
+            monitor = Monitor.objects.create(name=name, filter=text, keys=keys, resolution=1, interval_s=5, top_n=50)
             monitor.nodes.set(nodes)
     (layout.data / "first-monitors").touch(mode=0o600)
 

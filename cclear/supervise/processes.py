@@ -16,7 +16,7 @@ GROUPS = ("capture", "work", "web", "broker", "lab")
 CELERY = (
     sys.executable,
     "-W",
-    "ignore:You're running the worker:RuntimeWarning",
+    "ignore::RuntimeWarning:celery.platforms",
     "-m",
     "celery",
     "-A",
