@@ -38,7 +38,7 @@ class _Program(ctypes.Structure):
 
 
 @cache
-def library() -> ctypes.CDLL:
+def libpcap() -> ctypes.CDLL:
     """The system's libpcap with the signatures that are used here."""
     for name in ("libpcap.so.1", "libpcap.so.0.8", ctypes.util.find_library("pcap")):
         try:
@@ -67,7 +67,7 @@ def library() -> ctypes.CDLL:
 @lru_cache(maxsize=512)
 def compile_text(text: str, link_type: int = LINK_RAW) -> np.ndarray:
     """The program of a filter for a link type: rows of code, jt, jf, k. FilterRefused with libpcap's own words."""
-    pcap = library()
+    pcap = libpcap()
     name = LINK_TYPES.get(link_type, f"link type {link_type}")
     # Raw IP has further numbers, of other systems, which libpcap here does not take from a file.
     known = LINK_RAW if name == LINK_TYPES[LINK_RAW] else link_type

@@ -91,12 +91,12 @@ def test_it_says_how_to_install_libpcap(monkeypatch: pytest.MonkeyPatch) -> None
         raise OSError(name)
 
     monkeypatch.setattr(bpf.ctypes, "CDLL", missing)
-    bpf.library.cache_clear()
+    bpf.libpcap.cache_clear()
     try:
         with pytest.raises(bpf.LibpcapMissing, match="apt-get install -y libpcap"):
-            bpf.library()
+            bpf.libpcap()
     finally:
-        bpf.library.cache_clear()
+        bpf.libpcap.cache_clear()
 
 
 def test_it_has_an_error_of_the_languages_own_family() -> None:

@@ -33,7 +33,7 @@ def libpcap_accepts(program: np.ndarray, frame: bytes, wire_length: int) -> bool
     rows = (bpf._Instruction * len(program))(*(tuple(map(int, row)) for row in program))
     compiled = bpf._Program(len(program), rows)
     header = _Header(0, 0, len(frame), wire_length)
-    answer = bpf.library().pcap_offline_filter(ctypes.byref(compiled), ctypes.byref(header), frame)
+    answer = bpf.libpcap().pcap_offline_filter(ctypes.byref(compiled), ctypes.byref(header), frame)
     return answer != 0
 
 
