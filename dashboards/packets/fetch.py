@@ -17,6 +17,8 @@ from monitors.nodes.client import NodeClient, NodeError
 
 # A node reads through all packets of the range before it knows the first that matches.
 SEARCH_S = 90.0
+# Somebody looks at the page meanwhile: a node that hangs must not hide what the others have for longer.
+COUNT_S = 30.0
 
 # Each stream holds a thread of this process for as long as the browser takes: the rest must stay free for pages.
 _slots = threading.BoundedSemaphore(settings.PACKETS_MAX_STREAMS)
@@ -59,7 +61,7 @@ def count(request: PacketRequest) -> list[NodeCount]:
 
 def _count(node: Node, request: PacketRequest) -> NodeCount:
     try:
-        answer = NodeClient(node, SEARCH_S, SEARCH_S).packet_count(request.filter, request.start, request.end)
+        answer = NodeClient(node, COUNT_S, COUNT_S).packet_count(request.filter, request.start, request.end)
     except NodeError as error:
         return NodeCount(node, error=str(error))
     packets = answer.get("packets", answer.get("count"))
