@@ -14,6 +14,7 @@ from pathlib import Path
 
 from cclear import data_dir
 from cclear.services.postgres import Postgres
+from cclear.services.sockets import remove_socket_folder
 from cclear.services.valkey import Valkey
 
 
@@ -58,6 +59,7 @@ class Servers:
                 users, self._users = self._users, -1
             for member in reversed(self.members):
                 member.stop()
+            remove_socket_folder(self.data)
             os.close(users)
 
     @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import stat
@@ -36,3 +37,11 @@ def make_socket_folder(data: Path, account: Account) -> Path:
             f"{folder} is not a folder of mode 0700 that belongs to {account.name}: remove it and start again"
         )
     return folder
+
+
+def remove_socket_folder(data: Path) -> None:
+    """Remove a folder outside the data once nothing is in it; the one inside stays."""
+    folder = socket_folder(data)
+    if not folder.is_relative_to(data):
+        with contextlib.suppress(OSError):
+            folder.rmdir()

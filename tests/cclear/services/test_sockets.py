@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cclear.services.account import Account, ServiceProblem
-from cclear.services.sockets import make_socket_folder, socket_folder
+from cclear.services.sockets import make_socket_folder, remove_socket_folder, socket_folder
 
 
 def test_it_lies_in_the_data_folder(tmp_path: Path) -> None:
@@ -24,3 +24,11 @@ def test_it_refuses_a_folder_that_others_can_enter(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir(mode=0o755)
     with pytest.raises(ServiceProblem, match="is not a folder of mode 0700"):
         make_socket_folder(tmp_path, Account.of_servers(tmp_path))
+
+
+def test_it_removes_what_it_made_elsewhere(tmp_path: Path) -> None:
+    deep = tmp_path / ("x" * 100)
+    folder = make_socket_folder(deep, Account.of_servers(tmp_path))
+    assert folder.is_dir()
+    remove_socket_folder(deep)
+    assert not folder.exists()

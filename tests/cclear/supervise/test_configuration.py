@@ -5,20 +5,23 @@ from __future__ import annotations
 import configparser
 import shlex
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from cclear.services.sockets import remove_socket_folder
 from cclear.supervise import configuration
 from cclear.supervise.layout import Layout
 
 
 @pytest.fixture
-def layout(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Layout:
+def layout(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Layout]:
     data = tmp_path / "with space % and 'quote'"
     data.mkdir()
     monkeypatch.setenv("DATA_DIR", str(data))
-    return Layout.from_environment()
+    yield Layout.from_environment()
+    remove_socket_folder(data)
 
 
 def test_it_writes_files_that_only_their_owner_reads(layout: Layout) -> None:
