@@ -8,17 +8,21 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+import psutil
 import pytest
 from playwright.sync_api import Browser, Page
 
 from lab.truth import window
+from monitors.nodes.client import NodeClient
 from tests.browser import Visit
 from tests.chain import Chain
 
 LIVE_WITHIN_S = 60
+OUTAGE_S = 15
 WINDOW_S = 20
 SETTLED_S = 5
 TOLERANCE = 0.10
@@ -201,6 +205,66 @@ def _drawn(page: Page) -> list[dict[str, Any]]:
 def test_it_keeps_everything_running(chain: Chain) -> None:
     died = [line for line in chain.lines if " died" in line or "does not start" in line]
     assert died == []
+
+
+def _node(chain: Chain, letter: str) -> NodeClient:
+    token = (chain.data / "secrets" / f"cstor-{letter}.token").read_text().strip()
+    url = f"http://127.0.0.1:{chain.environment[f'CSTOR_{letter.upper()}_API_PORT']}"
+    return NodeClient(SimpleNamespace(name=f"cstor-{letter}", url=url, token=token, verify_tls=True))
+
+
+def _both_sides(chain: Chain, page: Page, letter: str, start: int, end: int) -> tuple[list[Any], dict[int, int], Any]:
+    """Packets of each second: what the console has of this node, what the node itself says; and the Frame."""
+    metrics, span = [{"key": "packets", "stat": "sum"}], {"from": start, "to": end}
+    question = {"monitors": ["all-traffic"], "nodes": [f"cstor-{letter}"], "metrics": metrics, "range": span, "step": 1}
+
+    def complete() -> Any:
+        frame = _query(page, chain, **question)
+        return frame if (frame["complete_until"] or 0) >= end else None
+
+    frame = chain.wait_for(complete, 60, f"what cstor-{letter} had until {end}")
+    query = {"id": 1, "by": [], "metrics": ["packets"], "from": start, "to": end, "step": 1}
+    (answer,) = _node(chain, letter).series([query])
+    columns = answer["columns"]
+    told: dict[int, int] = dict.fromkeys(range(start, end), 0)
+    for side in ("packets_client", "packets_server"):
+        for t, value in zip(columns["t"], columns[side] or [], strict=True):
+            told[t] += value or 0
+    return frame["series"][0]["values"], told, frame
+
+
+def _processes_of(chain: Chain, *words: str) -> list[psutil.Process]:
+    return [
+        found for found in chain.processes() if all(any(word in part for part in found.cmdline()) for word in words)
+    ]
+
+
+def test_it_loses_and_doubles_nothing_while_a_node_does_not_answer(chain: Chain, visitor: Page) -> None:
+    start = int(time.time()) - 5
+    api = _processes_of(chain, "serve", "cstor-a")
+    assert api
+    for process in api:
+        process.suspend()
+    time.sleep(OUTAGE_S)
+    for process in api:
+        process.resume()
+    values, told, frame = _both_sides(chain, visitor, "a", start, start + OUTAGE_S + 10)
+    assert values == list(told.values())
+    assert min(values) > 0, "capture went on"
+    assert frame["gaps"] == []
+
+
+def test_it_shows_a_gap_and_no_zero_where_a_node_was_dead(chain: Chain, visitor: Page) -> None:
+    start = int(time.time()) - 5
+    for process in _processes_of(chain, "cstor-b"):
+        process.kill()
+    chain.wait_for(lambda: any("cstor-b is back" in line for line in chain.lines), 60, "cstor-b to be back")
+    values, told, frame = _both_sides(chain, visitor, "b", start, int(time.time()) + 5)
+    ((gap_start, gap_end, reason),) = frame["gaps"]
+    assert (reason, gap_end - gap_start >= 2) == ("cstor-b was not capturing", True)
+    alive = [t for t in told if not gap_start <= t < gap_end]
+    assert [value for t, value in zip(told, values, strict=True) if t not in alive] == [None] * (len(told) - len(alive))
+    assert [value for t, value in zip(told, values, strict=True) if t in alive] == [told[t] for t in alive]
 
 
 def test_it_ends_every_process_with_ctrl_c(chain: Chain) -> None:
