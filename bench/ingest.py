@@ -46,13 +46,15 @@ class Result(NamedTuple):
 
 def find_trace(given: Path | None) -> Path:
     """The trace to read, made if there is none."""
-    path = given or Path(os.environ.get("CCLEAR_BENCH_TRACE") or Path(tempfile.gettempdir()) / "bench" / "trace.pcap")
+    path = given or Path(
+        os.environ.get("CCLEAR_BENCH_TRACE") or Path(tempfile.gettempdir()) / "cclear-bench" / "trace.pcap"
+    )
     if not path.exists():
         if given or not MAKER.exists():
             raise SystemExit(f"bench: no trace at {path}; make one with make_bench_trace.py, or name another")
         path.parent.mkdir(parents=True, exist_ok=True)
-        print(f"bench: making {path} (1 GB, once)", file=sys.stderr, flush=True)
-        subprocess.run([sys.executable, str(MAKER), str(path), "--size", "1GB"], check=True)
+        print(f"bench: making {path} (1.05 GB, once)", file=sys.stderr, flush=True)
+        subprocess.run([sys.executable, str(MAKER), str(path), "--size", "1.05GB"], check=True)
     return path
 
 
