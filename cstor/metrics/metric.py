@@ -12,6 +12,7 @@ from typing import Literal
 
 from wire.registry import Registry
 
+Subject = Literal["conversations", "points", "node"]
 BaseKind = Literal["sum", "min", "max", "histogram"]
 MetricKind = Literal["counter", "ratio", "extreme", "histogram"]
 Side = Literal["client", "server"]
@@ -37,6 +38,7 @@ SEGMENTS = Unit("segments", "segments", "segments/s")
 CONNECTIONS = Unit("connections", "connections", "connections/s")
 EVENTS = Unit("events", "events", "events/s")
 FLOWS = Unit("flows", "flows", "flows")
+COUNT = Unit("count", "", "/s")
 SECONDS = Unit("seconds", "s", "s/s")
 BITS = Unit("bits", "bit", "bit/s")
 PERCENT = Unit("percent", "%", "%")
@@ -51,6 +53,7 @@ class Base:
     unit: Unit
     help: str = ""
     side: Side | None = None
+    subject: Subject = "conversations"
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,7 @@ class Metric:
     source: str = ""
     headline: bool = False
     threshold: Threshold | None = None
+    subject: Subject = "conversations"
 
     @property
     def bases(self) -> tuple[str, ...]:
@@ -106,5 +110,9 @@ class Metric:
         return unit.per_second if stat == "rate" else unit.symbol
 
 
-bases: Registry[Base] = Registry("base")
-metrics: Registry[Metric] = Registry("metric")
+# Each subject of a question has names of its own: `packets` of a link are not those of a conversation.
+SUBJECTS: tuple[Subject, ...] = ("conversations", "points", "node")
+bases_of: dict[Subject, Registry[Base]] = {subject: Registry("base") for subject in SUBJECTS}
+metrics_of: dict[Subject, Registry[Metric]] = {subject: Registry("metric") for subject in SUBJECTS}
+bases = bases_of["conversations"]
+metrics = metrics_of["conversations"]

@@ -5,15 +5,20 @@ Order is by file name, then by declaration; it numbers columns inside one runnin
 
 from __future__ import annotations
 
-from cstor.metrics.metric import Base, bases, metrics
+from cstor.metrics.metric import SUBJECTS, Base, BaseKind, bases, bases_of, metrics, metrics_of
 from wire.registry import autodiscover
 
 autodiscover("cstor.metrics.groups")
-bases.freeze()
-metrics.freeze()
+for subject in SUBJECTS:
+    bases_of[subject].freeze()
+    metrics_of[subject].freeze()
 
+# Of conversations: what monitors keep. Links and the node itself have their own, by the name of the subject.
 BASES = bases
 METRICS = metrics
+BASES_OF = bases_of
+METRICS_OF = metrics_of
+KINDS: dict[str, BaseKind] = {base.key: base.kind for subject in SUBJECTS for base in bases_of[subject].values()}
 
 HISTOGRAMS: tuple[Base, ...] = tuple(base for base in BASES.values() if base.kind == "histogram")
 SCALARS: tuple[Base, ...] = tuple(base for base in BASES.values() if base.kind != "histogram")

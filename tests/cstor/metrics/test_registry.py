@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from cstor.metrics.registry import BASES, COUNTERS, HEADLINES, HISTOGRAMS, METRICS, SCALARS
+from cstor.metrics.registry import BASES, BASES_OF, COUNTERS, HEADLINES, HISTOGRAMS, KINDS, METRICS, METRICS_OF, SCALARS
 
 
 def test_it_counts_as_the_definitions_do() -> None:
@@ -27,6 +27,20 @@ def test_it_makes_every_metric_of_known_bases(metric) -> None:
 def test_it_has_every_base_read_by_a_metric() -> None:
     read = {key for metric in METRICS.values() for key in metric.bases}
     assert read == set(BASES)
+
+
+def test_it_keeps_links_and_the_node_apart_from_conversations() -> None:
+    assert set(BASES_OF["points"]) == {"packets", "bytes", "link_burst_bytes", "truncated", "drops"}
+    for subject in ("points", "node"):
+        for base in BASES_OF[subject].values():
+            assert base.subject == subject
+            assert base.kind in ("sum", "max")
+            assert KINDS[base.key] == base.kind  # one kind to a name, whatever the subject
+        for metric in METRICS_OF[subject].values():
+            assert metric.subject == subject
+            assert metric.bases and all(key in BASES_OF[subject] for key in metric.bases)
+            assert metric.help and metric.label and all(metric.symbol_of(stat) is not None for stat in metric.stats)
+    assert all(metric.subject == "conversations" for metric in METRICS.values())
 
 
 def test_it_has_headlines() -> None:
