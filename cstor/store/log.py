@@ -49,6 +49,11 @@ class LogWriter:
             raise
         self._size += len(block)
 
+    def discard(self) -> None:
+        """Take the log away again."""
+        os.close(self._fd)
+        self.path.unlink(missing_ok=True)
+
     def close(self) -> None:
         """Say that nothing more comes."""
         try:

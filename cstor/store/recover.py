@@ -9,12 +9,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from cstor.buckets.second import ClosedSecond, SessionBatch
 from cstor.store.catalog import read_head, sealed_path
-from cstor.store.codec import Decoder
 from cstor.store.layout import LIVE, hour_folder
 from cstor.store.ledger import raise_revisions, read_ledger, settle_clock
-from cstor.store.log import HEAD, SECOND, SESSIONS, read_blocks
+from cstor.store.replay import read_log
 from cstor.store.segment import seal_segment
 from cstor.store.writer import Publisher
 
@@ -59,19 +57,3 @@ def _recover_logs(root: Path) -> None:
             publisher.sessions(hour, sequence, sessions)
         path.unlink()
     publisher.close()
-
-
-def read_log(path: Path) -> tuple[list[ClosedSecond], list[SessionBatch]]:
-    """Everything that the whole blocks of a log hold."""
-    seconds: list[ClosedSecond] = []
-    sessions: list[SessionBatch] = []
-    decoder: Decoder | None = None
-    with path.open("rb") as file:
-        for block in read_blocks(file):
-            if block.kind == HEAD:
-                decoder = Decoder(block.payload)
-            elif decoder and block.kind == SECOND:
-                seconds.append(decoder.second(block.payload))
-            elif decoder and block.kind == SESSIONS:
-                sessions.append(decoder.sessions(block.payload))
-    return seconds, sessions

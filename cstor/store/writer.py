@@ -21,9 +21,11 @@ import numpy as np
 from cstor.buckets.second import ClosedSecond, SessionBatch
 from cstor.store import codec, log
 from cstor.store.grouping import Ints
+from cstor.store.held import Held
 from cstor.store.layout import LIVE, SECOND_NS, hour_folder, hour_of, part_name
 from cstor.store.log import LogWriter
 from cstor.store.parquet import ParquetWriter
+from cstor.store.replay import read_log
 from cstor.store.rows import join
 from cstor.store.sequence import Sequence
 
@@ -96,8 +98,10 @@ class StoreWriter:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="publish")
         self._waiting: list[Future[None]] = []
         self.published = 0  # parts handed to the publisher
-        self.problem: str | None = None  # why the last write of a live capture failed; None once one succeeded
         self.failures = 0
+        self.held = Held()  # of a live capture: what the disk does not take
+        self._log_error: Exception | None = None
+        self._publish_error: Exception | None = None
         self._old_logs: deque[tuple[float, Path]] = deque()
         self._failed: list[OpenPart[ClosedSecond] | OpenPart[SessionBatch]] = []
         self._seconds: dict[int, OpenPart[ClosedSecond]] = {}
@@ -108,12 +112,16 @@ class StoreWriter:
         """Parts that wait to be published."""
         return sum(not future.done() for future in self._waiting)
 
+    @property
+    def problem(self) -> str | None:
+        """Why the last write of a live capture failed; None once one succeeded."""
+        error = self._log_error or self._publish_error
+        return f"series and sessions cannot be written: {error}" if error else None
+
     def add_seconds(self, seconds: Iterable[ClosedSecond]) -> None:
         for second in seconds:
             if len(second.keys):
-                part = self._part(self._seconds, "series", hour_of(second.t))
-                self._log(part, log.SECOND, codec.encode_second(second) if part.log else [])
-                self._add(part, self._seconds, second, len(second.keys), MAX_ROWS)
+                self._take(hour_of(second.t), second)
 
     def add_sessions(self, batch: SessionBatch) -> None:
         """Sessions are filed by the hour of their end."""
@@ -123,13 +131,44 @@ class StoreWriter:
         for hour in np.unique(hours).tolist():
             chosen = rows if hours.min() == hours.max() else rows[hours == hour]
             for start in range(0, len(chosen), MAX_SESSIONS):
-                some = SessionBatch(chosen[start : start + MAX_SESSIONS])
-                part = self._part(self._sessions, "sessions", hour)
-                if part.rows + len(some.rows) > MAX_SESSIONS:
-                    self._publish(self._sessions.pop(hour))
-                    part = self._part(self._sessions, "sessions", hour)
-                self._log(part, log.SESSIONS, codec.encode_sessions(some) if part.log else [])
-                self._add(part, self._sessions, some, len(some.rows), MAX_SESSIONS)
+                self._take(hour, SessionBatch(chosen[start : start + MAX_SESSIONS]))
+
+    def retry(self) -> None:
+        """Write what waits for space on the disk, as far as that goes."""
+        while len(self.held):
+            hour, item, _ = self.held.first()
+            try:
+                self._store(hour, item)
+            except OSError as error:
+                self._note(error)
+                return
+            self.held.pop()
+
+    def _take(self, hour: int, item: ClosedSecond | SessionBatch) -> None:
+        self.retry()
+        if not len(self.held):
+            try:
+                self._store(hour, item)
+                return
+            except OSError as error:
+                self._note(error)
+        self.held.add(hour, item)
+
+    def _store(self, hour: int, item: ClosedSecond | SessionBatch) -> None:
+        """Into the log of its part, then into the part: OSError leaves both as they were."""
+        if isinstance(item, ClosedSecond):
+            part = self._part(self._seconds, "series", hour)
+            if part.log:
+                part.log.append(log.SECOND, codec.encode_second(item))
+            self._add(part, self._seconds, item, len(item.keys), MAX_ROWS)
+        else:
+            if hour in self._sessions and self._sessions[hour].rows + len(item.rows) > MAX_SESSIONS:
+                self._publish(self._sessions.pop(hour))
+            session_part = self._part(self._sessions, "sessions", hour)
+            if session_part.log:
+                session_part.log.append(log.SESSIONS, codec.encode_sessions(item))
+            self._add(session_part, self._sessions, item, len(item.rows), MAX_SESSIONS)
+        self._log_error = None
 
     def rotate(self) -> None:
         """Publish everything that was added so far, and what could not be published before."""
@@ -149,6 +188,8 @@ class StoreWriter:
         self._waiting.clear()
 
     def close(self) -> None:
+        self.retry()
+        self.held.drop_all()
         self.rotate()
         self.flush()
         self._drop_logs(0.0)
@@ -158,26 +199,10 @@ class StoreWriter:
     def _part(self, parts: dict[int, OpenPart[Item]], dataset: str, hour: int) -> OpenPart[Item]:
         part = parts.get(hour)
         if part is None:
-            part = parts[hour] = OpenPart(dataset, hour, self._sequence.next(), None)
-            if self._live:
-                self._open_log(part)
+            sequence = self._sequence.next()
+            journal = open_log(log_path(self._root, dataset, hour, sequence)) if self._live else None
+            part = parts[hour] = OpenPart(dataset, hour, sequence, journal)
         return part
-
-    def _open_log(self, part: OpenPart[Item]) -> None:
-        try:
-            part.log = LogWriter(log_path(self._root, part.dataset, part.hour, part.sequence))
-        except OSError as error:
-            self._note(error)  # the part lives in memory alone until it is published
-            return
-        self._log(part, log.HEAD, [codec.head()])
-
-    def _log(self, part: OpenPart[Item], kind: int, block: list[bytes]) -> None:
-        """Append to the part's log. A full disk loses the log's copy only: the part itself is published later."""
-        if part.log:
-            try:
-                part.log.append(kind, block)
-            except OSError as error:
-                self._note(error)
 
     def _add(self, part: OpenPart[Item], parts: dict[int, OpenPart[Item]], item: Item, rows: int, limit: int) -> None:
         part.items.append(item)
@@ -192,7 +217,7 @@ class StoreWriter:
             try:
                 part.log.close()
             except OSError as error:
-                self._note(error)
+                self._note(error)  # without its end readers take the published file instead, once it is there
         self._submit(part)
         self.published += 1
 
@@ -205,23 +230,44 @@ class StoreWriter:
         self._waiting.append(self._pool.submit(self._write, part))
 
     def _write(self, part: OpenPart[Any]) -> None:
-        write = self._publisher.series if part.dataset == "series" else self._publisher.sessions
         try:
-            write(part.hour, part.sequence, part.items)
+            self._write_part(part)
         except (OSError, duckdb.Error) as error:
             if not self._live:
                 raise
-            self._note(error)
-            self._failed.append(part)  # its log stays, readers have it from there; tried again at the next rotation
+            self.failures += 1
+            self._publish_error = error
+            if part.log:
+                part.items = []  # readers have it from the log, and so has the next try, at the next rotation
+            self._failed.append(part)
             return
-        self.problem = None
+        self._publish_error = None
         if part.log:
             self._old_logs.append((time.monotonic(), part.log.path))
+
+    def _write_part(self, part: OpenPart[Any]) -> None:
+        items = part.items
+        if part.log and not items:
+            seconds, sessions = read_log(part.log.path)
+            items = seconds or sessions
+        write = self._publisher.series if part.dataset == "series" else self._publisher.sessions
+        write(part.hour, part.sequence, items)
 
     def _drop_logs(self, kept_s: float) -> None:
         while self._old_logs and time.monotonic() - self._old_logs[0][0] >= kept_s:
             self._old_logs.popleft()[1].unlink(missing_ok=True)
 
-    def _note(self, error: Exception) -> None:
+    def _note(self, error: OSError) -> None:
         self.failures += 1
-        self.problem = f"series and sessions cannot be written: {error}"
+        self._log_error = error
+
+
+def open_log(path: Path) -> LogWriter:
+    """A new log with its head; OSError leaves nothing behind."""
+    writer = LogWriter(path)
+    try:
+        writer.append(log.HEAD, [codec.head()])
+    except OSError:
+        writer.discard()
+        raise
+    return writer
