@@ -1,7 +1,7 @@
 """Where things stand in a store, and the lock that keeps a second writer out.
 
     packets/date=YYYY-MM-DD/hour=HH/<first_ns>-<sequence>.pcap + .idx     sealed segments
-    series/, latency/, sessions/  date=/hour=/<from>-<to>-L<level>-<sequence>.parquet
+    series/, latency/, sessions/, points/, node/  date=/hour=/<from>-<to>-L<level>-<sequence>.parquet
     live/                         append-only logs of what is not yet published; status.json
     node.json                     observed intervals, revisions of hours, what retention removed
 
@@ -24,7 +24,8 @@ FORMAT_VERSION = 1
 SECOND_NS = 1_000_000_000
 HOUR_S = 3600
 LIVE = "live"
-DATASETS = ("series", "latency", "sessions")
+TABLES = ("points", "node")  # links, and the node itself: small, see tables.py
+DATASETS = ("series", "latency", "sessions", *TABLES)
 
 _PART = re.compile(r"^(-?\d+)-(-?\d+)-L(\d+)-(\d+)\.parquet$")
 
