@@ -1,12 +1,13 @@
 """Packets into pcap segments: copied in bulk by the engine's thread, written and sealed by a thread of their own.
 
 A segment grows in live/ with a head record after each flush, and is moved into its hour's folder when it is full. A
-segment holds one link type. When the disk cannot follow a live capture, whole buffers are dropped and counted; an
-ingest waits instead.
+segment holds one link type. When the disk cannot follow a live capture, or has less than `min_free` bytes left, whole
+buffers are dropped and counted by reason, and a new segment begins when there is room again; an ingest waits instead.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import queue
 import threading
@@ -73,12 +74,14 @@ class _Job:
 class SegmentWriter:
     """`append` and `tick` belong to one thread. `close` seals what is open and waits for the disk."""
 
-    def __init__(self, root: Path, sequence: Sequence, live: bool) -> None:
-        self.dropped_packets = 0
+    def __init__(self, root: Path, sequence: Sequence, live: bool, min_free: int = 0) -> None:
+        self.dropped_slow = 0  # packets that the disk was too slow for
+        self.dropped_full = 0  # packets that could not be written at all
         self.written_packets = 0
         self.written_bytes = 0
-        self.error: OSError | None = None
+        self.error: OSError | None = None  # of a live capture: why packets cannot be written now
         self._root = root
+        self._min_free = min_free
         self._sequence = sequence
         self._live = live
         self._growing: _Growing | None = None
@@ -91,6 +94,10 @@ class SegmentWriter:
         self._failed: _Growing | None = None  # the segment that could not be written to its end
         self._thread = threading.Thread(target=self._work, name="segments", daemon=True)
         self._thread.start()
+
+    @property
+    def dropped_packets(self) -> int:
+        return self.dropped_slow + self.dropped_full
 
     @property
     def queued(self) -> float:
@@ -152,7 +159,7 @@ class SegmentWriter:
             self._jobs.put(_Job(growing, self._unwritten, self._buffer[: self._used], growing.head()))
             self._buffer = self._next_buffer()
         else:
-            self.dropped_packets += self._unwritten
+            self.dropped_slow += self._unwritten
             growing.size -= self._used
             growing.packets -= self._unwritten
         self._used = self._unwritten = 0
@@ -171,14 +178,14 @@ class SegmentWriter:
             self._growing = None
 
     def _work(self) -> None:
-        file = _File(self._root)
+        file = _File(self._root, self._min_free)
         while (job := self._jobs.get()) is not None:
             try:
                 self._do(job, file)
             except OSError as error:
                 self.error = error
                 self._failed = job.growing
-                self.dropped_packets += job.packets
+                self.dropped_full += job.packets
             if job.data is not None:
                 self._spare.put(job.data.base if job.data.base is not None else job.data)
                 self._room.release()
@@ -187,9 +194,10 @@ class SegmentWriter:
         if job.data is None or job.head is None:
             file.seal()
         elif job.growing is self._failed:
-            self.dropped_packets += job.packets  # nothing may follow a record that is torn
+            self.dropped_full += job.packets  # nothing may follow a record that is torn
         else:
             file.write(job.growing.path, job.data, job.head)
+            self.error = None
             self.written_packets += job.packets
             self.written_bytes += len(job.data)
 
@@ -197,29 +205,59 @@ class SegmentWriter:
 class _File:
     """The files of the segment being written; belongs to the writing thread."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, min_free: int) -> None:
         self._root = root
+        self._min_free = min_free
         self._pcap = -1
         self._idx = -1
         self._head: Segment | None = None
+        self._unsealed: list[Segment] = []
 
     def write(self, path: Path, data: np.ndarray, head: Segment) -> None:
+        require_free(self._root, self._min_free)
         if self._pcap < 0:
-            self._pcap = _create(path)
-            self._idx = _create(path.with_suffix(".idx"))
-            _write_all(self._pcap, memoryview(pcap_header(head.link_type)))
+            self._open(path, head.link_type)
         _write_all(self._pcap, data.data)
-        os.write(self._idx, pack_head(head))
+        _write_all(self._idx, memoryview(pack_head(head)))
         self._head = head
 
     def seal(self) -> None:
+        """Also those that could not be sealed before; what still cannot is tried again with the next."""
         head, self._head = self._head, None
+        if head:
+            self._unsealed.append(head)
         if self._pcap >= 0:
             os.close(self._pcap)
             os.close(self._idx)
             self._pcap = self._idx = -1
-        if head:
-            seal_segment(self._root, head)
+        while self._unsealed:
+            seal_segment(self._root, self._unsealed[0])
+            self._unsealed.pop(0)
+
+    def _open(self, path: Path, link_type: int) -> None:
+        """Both files, or none."""
+        pcap = idx = -1
+        try:
+            pcap = _create(path)
+            idx = _create(path.with_suffix(".idx"))
+            _write_all(pcap, memoryview(pcap_header(link_type)))
+        except OSError:
+            for fd, file in ((pcap, path), (idx, path.with_suffix(".idx"))):
+                if fd >= 0:
+                    os.close(fd)
+                    file.unlink(missing_ok=True)
+            raise
+        self._pcap, self._idx = pcap, idx
+
+
+def require_free(root: Path, min_free: int) -> None:
+    """OSError when the disk has less space than is kept for series and sessions."""
+    if min_free:
+        found = os.statvfs(root)
+        free = found.f_bavail * found.f_frsize
+        if free < min_free:
+            reason = f"only {free >> 20} MiB are free, and {min_free >> 20} MiB are kept for series and sessions"
+            raise OSError(errno.ENOSPC, reason)
 
 
 def seal_segment(root: Path, segment: Segment) -> None:
@@ -230,7 +268,7 @@ def seal_segment(root: Path, segment: Segment) -> None:
         os.truncate(segment.path, segment.bytes_valid)
         segment.path.rename(target)
     replace_file(target.with_suffix(".idx"), pack_head(segment))
-    segment.path.with_suffix(".idx").unlink()
+    segment.path.with_suffix(".idx").unlink(missing_ok=True)
 
 
 def _create(path: Path) -> int:
