@@ -11,6 +11,7 @@ import numpy as np
 from cstor.buckets.second import ClosedSecond
 from cstor.flows.analysis import Analysis, AnalysisConfig
 from cstor.flows.analysis import warm_up as warm_up_analysis
+from cstor.stages import Stages
 from cstor.store.segment import SegmentWriter
 from cstor.store.writer import StoreWriter
 from wire.packets.batch import MAX_PACKETS, PacketBatch, batch_of
@@ -54,9 +55,11 @@ class Engine:
         store: StoreWriter | None = None,
         segments: SegmentWriter | None = None,
         on_second: Callable[[ClosedSecond], None] | None = None,
+        stages: Stages | None = None,
     ) -> None:
+        self.stages = stages or Stages()
         self.decoder = Decoder()
-        self.analysis = Analysis(config)
+        self.analysis = Analysis(config, self.stages)
         self.sessions = 0
         self._store = store
         self._segments = segments
@@ -70,8 +73,11 @@ class Engine:
     def receive(self, batch: PacketBatch) -> np.ndarray:
         """Store the packets and decode them; the caller feeds the records to the analysis, reordered maybe."""
         if self._segments:
-            self._segments.append(batch)
-        return self.decoder.decode(batch)
+            with self.stages.time("write"):
+                self._segments.append(batch)
+        self.stages.packets += batch.packets
+        with self.stages.time("decode"):
+            return self.decoder.decode(batch)
 
     def drain(self) -> None:
         """Hand over what the analysis has finished."""
@@ -81,12 +87,14 @@ class Engine:
                 for second in seconds:
                     self._on_second(second)
             if self._store:
-                self._store.add_seconds(seconds)
+                with self.stages.time("write"):
+                    self._store.add_seconds(seconds)
         sessions = self.analysis.take_sessions()
         if sessions is not None:
             self.sessions += len(sessions.rows)
             if self._store:
-                self._store.add_sessions(sessions)
+                with self.stages.time("write"):
+                    self._store.add_sessions(sessions)
 
     def finish(self) -> None:
         """The stream has ended: all flows become sessions, all seconds close."""

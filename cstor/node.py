@@ -116,7 +116,9 @@ class Node:
         for source in self._sources:
             newest_ns = min(newest_ns, self._empty(source, now_ns))
         self._horizon_ns = max(self._horizon_ns, newest_ns - self._window.window_ns)
-        self._engine.analysis.feed(self._window.release(self._horizon_ns))
+        with self._engine.stages.time("reorder"):
+            released = self._window.release(self._horizon_ns)
+        self._engine.analysis.feed(released)
         self._engine.analysis.advance(self._horizon_ns)
         self._engine.drain()
         # The analysis holds two seconds open: the one of the horizon and the one before.
@@ -126,11 +128,14 @@ class Node:
         """Take what a source has; up to which time it has been emptied: now, unless there is more."""
         newest_ns = now_ns
         for _ in range(BATCHES_PER_TURN):
-            batch = source.read(0.0)
+            with self._engine.stages.time("read"):
+                batch = source.read(0.0)
             if batch is None:
                 return now_ns
             self._window.clamp(batch.time_ns, time.time_ns(), self._complete_until * SECOND_NS)
-            self._window.add(self._engine.receive(batch))
+            records = self._engine.receive(batch)
+            with self._engine.stages.time("reorder"):
+                self._window.add(records)
             newest_ns = int(batch.time_ns[-1])
         return min(now_ns, newest_ns)
 

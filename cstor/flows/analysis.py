@@ -34,6 +34,7 @@ from cstor.flows.registers import (
 from cstor.flows.state import CHUNK, EVENTS, LATE_ROWS, new_state, with_room
 from cstor.flows.table import copy_entries, new_index
 from cstor.flows.timers import end_all, evict, expire
+from cstor.stages import Stages
 from wire.packets.layout import empty_packet
 
 
@@ -61,8 +62,9 @@ class AnalysisConfig:
 class Analysis:
     """Flow table, analyzers and open seconds of one stream of packets."""
 
-    def __init__(self, config: AnalysisConfig | None = None) -> None:
+    def __init__(self, config: AnalysisConfig | None = None, stages: Stages | None = None) -> None:
         self._config = config or AnalysisConfig()
+        self._stages = stages or Stages()
         self._config.validate()
         self._state = new_state(secrets.randbits(32), *self._config.limits, self._config.live)
         self._closer = Closer()
@@ -81,13 +83,15 @@ class Analysis:
 
     def feed(self, packets: np.ndarray) -> None:
         """Analyse PACKET records in their order."""
-        for start in range(0, len(packets), CHUNK):
-            self._feed(packets[start : start + CHUNK])
+        with self._stages.time("analyse"):
+            for start in range(0, len(packets), CHUNK):
+                self._feed(packets[start : start + CHUNK])
 
     def advance(self, now_ns: int) -> None:
         """Live: the clock has reached this time, with or without packets."""
         if self.clock is not None and now_ns // NS > self.clock:
-            self._move_clock(now_ns // NS)
+            with self._stages.time("analyse"):
+                self._move_clock(now_ns // NS)
 
     def finish(self) -> None:
         """The end of a file: timers stop, all flows become sessions, all seconds are closed."""
@@ -201,7 +205,8 @@ class Analysis:
             self._hand_out(int(second), keys[chosen], dense[chosen], there)
 
     def _hand_out(self, second: int, keys: np.ndarray, dense: np.ndarray, events: np.ndarray) -> None:
-        closed = self._closer.close(second, keys, dense, events)
+        with self._stages.time("close"):
+            closed = self._closer.close(second, keys, dense, events)
         if closed is not None:
             self._closed.append(closed)
 
