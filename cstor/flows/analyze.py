@@ -13,6 +13,8 @@ from cstor.buckets.columns import (
     COLUMN_MAX_PACKET,
     COLUMN_MIN_WINDOW,
     COLUMN_PACKETS,
+    DUPLICATES,
+    MIRROR_REORDERED,
 )
 from cstor.flows.analyzers.burst import add_burst
 from cstor.flows.analyzers.connections import OPEN, follow_connection
@@ -27,6 +29,7 @@ from cstor.flows.analyzers.window import watch_window
 from cstor.flows.clock import NS, clock_must_move
 from cstor.flows.copies import review_copy
 from cstor.flows.hashing import flow_hash
+from cstor.flows.ledger import count
 from cstor.flows.lifecycle import open_flow, restart, revive
 from cstor.flows.registers import BEHIND, CLOCK, LATE, NOT_IP, PACKETS, ROW, SEED, SERIAL, SLOT, TOUCH, WANTED
 from cstor.flows.roles import correct_roles
@@ -34,7 +37,7 @@ from cstor.flows.seq import UNKNOWN
 from cstor.flows.state import BLOCK
 from cstor.flows.table import find_flow
 from wire.packets.jit import inline, kernel
-from wire.packets.layout import ACK, SYN, TCP
+from wire.packets.layout import ACK, DUPLICATE, MOVED, SYN, TCP
 
 
 @kernel
@@ -164,6 +167,10 @@ def analyze_packet(state, packet, number, second):
     find_row(state, registers, flow, number, second, packet["time_ns"])
     if is_tcp and packet["flags"] & SYN and flow["role_guessed"] == 1:
         role = correct_roles(state, flow, packet, role)
+    if packet["marks"] != 0:
+        report_marks(state.out, flow, packet, role)
+        if packet["marks"] & DUPLICATE:
+            return
     row = state.arena.dense[registers[SLOT], registers[ROW]]
     if packet["time_ns"] > flow["last_ns"]:
         flow["last_ns"] = packet["time_ns"]
@@ -179,6 +186,15 @@ def analyze_packet(state, packet, number, second):
             write_history(flow, D, side)
         if packet["quoted_protocol"] != 0:
             follow_quotation(state, packet)
+
+
+@kernel
+def report_marks(out, flow, packet, role):
+    """What capture did to a packet; a duplicate is counted here and in nothing else."""
+    if packet["marks"] & MOVED:
+        count(out, flow, MIRROR_REORDERED, 1)
+    if packet["marks"] & DUPLICATE:
+        count(out, flow, DUPLICATES + role, 1)
 
 
 @inline

@@ -43,7 +43,7 @@ PACKET = np.dtype(
         ("quoted_protocol", "u1"),  # 0: no quotation, the quoted_ fields are 0 or -1
         ("vni_weak", "u1"),  # 1: vni is of a gateway load balancer's GENEVE, a VXLAN inside replaces it
         ("option_scale", "i2"),  # window scale, -1 none
-        ("icmp_type", "i2"),  # -1 not ICMP
+        ("marks", "u1"),  # what happened to it on its way to us: DUPLICATE | MOVED; the decoder leaves 0
         # line 3
         ("ts_val", "i8"),  # TCP timestamps, -1 none
         ("ts_ecr", "i8"),
@@ -54,7 +54,8 @@ PACKET = np.dtype(
         ("quoted_src_port", "i4"),
         ("quoted_dst_port", "i4"),
         ("quoted_seq", "i8"),  # -1 none
-        ("icmp_code", "i2"),  # -1 not ICMP
+        ("icmp_type", "i2"),  # -1 not ICMP
+        ("icmp_code", "i2"),
         # line 4: the packet that an ICMP error quotes
         ("quoted_src_hi", "i8"),
         ("quoted_src_lo", "i8"),
@@ -69,6 +70,7 @@ ABSENT += ("ts_val", "ts_ecr", "ip_id", "option_mss", "quoted_seq")
 
 FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = 1, 2, 4, 8, 16, 32, 64, 128
 SACK_PERMITTED, SACK_BLOCKS = 1, 2
+DUPLICATE, MOVED = 1, 2  # captured before; put back into its place by the reorder window
 WHOLE, FIRST_FRAGMENT, MIDDLE_FRAGMENT, LAST_FRAGMENT = 0, 1, 2, 3
 
 ICMP, IPIP, TCP, UDP, IPV6, ROUTING, FRAGMENT, GRE, ESP, AH, ICMPV6 = 1, 4, 6, 17, 41, 43, 44, 47, 50, 51, 58
