@@ -120,6 +120,23 @@ class Decoder:
         return out
 
 
+class TableDecoder:
+    """Reads the rows of one log of a small table (points, node) by what its head said."""
+
+    def __init__(self, head_payload: bytes, dtype: np.dtype) -> None:
+        self._stored = _dtype(json.loads(head_payload)["fields"])
+        self._dtype = dtype
+
+    def rows(self, payload: bytes) -> np.ndarray:
+        """The rows of a ROWS block."""
+        return _renamed(np.frombuffer(payload, self._stored), self._dtype, fill=0)
+
+
+def table_head(dtype: np.dtype) -> bytes:
+    """What the head block of a small table's log says."""
+    return json.dumps({"fields": _fields(dtype)}).encode()
+
+
 def _renamed(rows: np.ndarray, dtype: np.dtype, fill: int) -> np.ndarray:
     out = np.zeros(len(rows), dtype)
     for name in dtype.names or ():

@@ -16,7 +16,7 @@ from typing import BinaryIO, NamedTuple
 HEADER = struct.Struct("<4sHHQI")  # magic, version, kind, length of the payload, CRC-32 of kind and payload
 MAGIC = b"cSlg"
 VERSION = 1
-HEAD, SECOND, SESSIONS, END = range(4)
+HEAD, SECOND, SESSIONS, END, ROWS = range(5)
 
 
 class Block(NamedTuple):

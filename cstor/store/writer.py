@@ -28,6 +28,7 @@ from cstor.store.parquet import ParquetWriter
 from cstor.store.replay import read_log
 from cstor.store.rows import join
 from cstor.store.sequence import Sequence
+from cstor.store.tables import TableWriter
 
 MAX_ROWS = 250_000  # of one part in memory: a part that grows beyond is published early
 MAX_SESSIONS = 50_000
@@ -95,6 +96,7 @@ class StoreWriter:
         self._sequence = sequence
         self._live = live
         self._publisher = Publisher(root)
+        self.tables = TableWriter(root, sequence, live)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="publish")
         self._waiting: list[Future[None]] = []
         self.published = 0  # parts handed to the publisher
@@ -173,6 +175,7 @@ class StoreWriter:
     def rotate(self) -> None:
         """Publish everything that was added so far, and what could not be published before."""
         self._drop_logs(LOGS_KEPT_S)
+        self.tables.rotate()
         failed, self._failed = self._failed, []
         for part in failed:
             self._submit(part)
@@ -185,6 +188,7 @@ class StoreWriter:
         """Wait until all that was handed to the publisher can be read; raises what went wrong there."""
         for future in self._waiting:
             future.result()
+        self.tables.flush()
         self._waiting.clear()
 
     def close(self) -> None:
@@ -194,6 +198,7 @@ class StoreWriter:
         self.flush()
         self._drop_logs(0.0)
         self._pool.shutdown()
+        self.tables.close()
         self._publisher.close()
 
     def _part(self, parts: dict[int, OpenPart[Item]], dataset: str, hour: int) -> OpenPart[Item]:
