@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from cstor.buckets.points import Points
+from cstor.buckets.points import warm_up as warm_up_points
 from cstor.buckets.second import ClosedSecond
 from cstor.flows.analysis import Analysis, AnalysisConfig
 from cstor.flows.analysis import warm_up as warm_up_analysis
@@ -59,6 +61,7 @@ class Engine:
     ) -> None:
         self.stages = stages or Stages()
         self.decoder = Decoder()
+        self.points = Points()
         self.analysis = Analysis(config, self.stages)
         self.sessions = 0
         self._store = store
@@ -77,7 +80,10 @@ class Engine:
                 self._segments.append(batch)
         self.stages.packets += batch.packets
         with self.stages.time("decode"):
-            return self.decoder.decode(batch)
+            records = self.decoder.decode(batch)
+            if self._store:
+                self.points.add(records)
+        return records
 
     def drain(self) -> None:
         """Hand over what the analysis has finished."""
@@ -95,11 +101,18 @@ class Engine:
             if self._store:
                 with self.stages.time("write"):
                     self._store.add_sessions(sessions)
+        self._hand_over_points(self.analysis.clock)
 
     def finish(self) -> None:
         """The stream has ended: all flows become sessions, all seconds close."""
         self.analysis.finish()
         self.drain()
+        self._hand_over_points(None)
+
+    def _hand_over_points(self, clock: int | None) -> None:
+        """Links' seconds close with the analysis': when its clock is two seconds on; without a clock, all."""
+        if self._store:
+            self._store.tables.add("points", self.points.take(None if clock is None else clock - 1))
 
 
 COMPILING_AFTER_S = 3.0  # loading compiled kernels takes less
@@ -114,6 +127,7 @@ def warm_up() -> None:
     engine.take(batch_of([bytes(64)], [1_000_000_000]))
     engine.finish()
     warm_up_analysis()
+    warm_up_points()
     notice.cancel()
 
 
