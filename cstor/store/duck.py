@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import tempfile
+from pathlib import Path
 
 import duckdb
+
+from cstor.store.layout import FORMAT_VERSION
 
 READ_MEMORY_MB = 768
 WRITE_MEMORY_MB = 1024
@@ -28,3 +31,11 @@ def connect(memory_mb: int = READ_MEMORY_MB) -> duckdb.DuckDBPyConnection:
 def quoted(text: str) -> str:
     """A string literal."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def copy_parquet(connection: duckdb.DuckDBPyConnection, query: str, dataset: str, path: Path) -> None:
+    """Write the answer of a query as a file of this store's format."""
+    metadata = f"{{cclear_dataset: '{dataset}', cclear_format: '{FORMAT_VERSION}'}}"
+    connection.execute(
+        f"COPY ({query}) TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd, KV_METADATA {metadata})"
+    )

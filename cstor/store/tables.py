@@ -23,7 +23,6 @@ from cstor.store import codec, duck
 from cstor.store.layout import HOUR_S, LIVE, TABLES, hour_folder, part_name
 from cstor.store.log import HEAD, ROWS, LogWriter, read_blocks
 from cstor.store.node_rows import NODE
-from cstor.store.parquet import copy_parquet
 from cstor.store.sequence import Sequence
 
 DTYPES = {"points": POINT, "node": NODE}
@@ -173,7 +172,7 @@ def publish(
     hidden = path.with_name(f".{path.name}.tmp")
     connection.register("rows_of_table", as_columns(rows))
     try:
-        copy_parquet(connection, f"SELECT {COLUMNS[dataset]} FROM rows_of_table", dataset, hidden)
+        duck.copy_parquet(connection, f"SELECT {COLUMNS[dataset]} FROM rows_of_table", dataset, hidden)
         hidden.replace(path)
     finally:
         hidden.unlink(missing_ok=True)
