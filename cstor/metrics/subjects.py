@@ -35,6 +35,10 @@ class Declare:
         bases_of[self.subject].add(key, Base(key, "sum", unit, help, subject=self.subject))
         self._metric(Metric(key, label, "counter", unit, self.group, stats, help, {key: 1}, scale=scale))
 
+    def multiple(self, key: str, label: str, unit: Unit, help: str, of: str, *, scale: float) -> None:
+        """A counter in another unit: bits of bytes."""
+        self._metric(Metric(key, label, "counter", unit, self.group, COUNTER_STATS, help, {of: 1}, scale=scale))
+
     def level(self, key: str, label: str, unit: Unit, help: str) -> None:
         """How much there was at the second's end, summed over seconds: its rate is the mean level."""
         self.counter(key, label, unit, help, stats=("rate",))

@@ -5,7 +5,7 @@ A row is (source, thread, name, reason, value), where `name` is a key of this fi
 
 from __future__ import annotations
 
-from cstor.metrics.metric import BYTES, COUNT, EVENTS, FLOWS, PACKETS, PERCENT, SECONDS, Unit
+from cstor.metrics.metric import BITS, BYTES, COUNT, EVENTS, FLOWS, PACKETS, PERCENT, SECONDS, Unit
 from cstor.metrics.subjects import Declare
 
 NANOSECONDS_EACH = Unit("ns_per_packet", "ns", "ns")
@@ -15,6 +15,7 @@ declare = Declare("node", "capture")
 
 declare.counter("packets", "Received packets", PACKETS, "Frames received, by source and thread.")
 declare.counter("bytes", "Received bytes", BYTES, "Bytes of the frames received, by source and thread.")
+declare.multiple("throughput", "Received", BITS, "8 x bytes of the frames received.", "bytes", scale=8.0)
 declare.counter("drops", "Dropped packets", PACKETS, "Packets lost, by source, thread and reason.")
 declare.counter("malformed", "Malformed packets", PACKETS, "Packets that could not be decoded to the end, by reason.")
 declare.counter("events", "Events", EVENTS, "Everything else that is counted, by reason (evicted flows, moved times).")
@@ -35,6 +36,8 @@ declare.highest("write_queue", "Write queue", COUNT, "Batches that wait to be wr
 declare.highest("publish_backlog", "Publish backlog", COUNT, "Parts that wait to become Parquet files.")
 declare.highest("reorder_held", "Reorder window", PACKETS, "Packets that wait in the reorder window.")
 declare.highest("memory", "Memory", BYTES, "Resident memory of the process.")
+declare.highest("disk_used", "Disk used", BYTES, "Bytes in the store's files, by dataset (the reason).")
+declare.highest("disk_free", "Disk free", BYTES, "Bytes that are free on the store's disk.")
 declare.mean(
     "stage_cost", "Time per packet", NANOSECONDS_EACH, "Time of a stage per packet.", "stage_time", "stage_packets"
 )
