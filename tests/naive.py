@@ -15,25 +15,28 @@ from wire.packets.layout import ACK, FIN, RST, SYN
 
 MS = 1_000_000
 HALF, WORD = 1 << 31, 1 << 32
+NO_SCALE, UNKNOWN_SCALE = -2, -1
 
 
 def after(a: int, b: int) -> bool:
-    """a comes after b on the circle of sequence numbers."""
-    return 0 < (a - b) % WORD < HALF
+    """a comes after b on the circle of sequence numbers. What lies half way round comes after and before."""
+    return (a - b) % WORD in range(1, HALF + 1)
 
 
 class LossTable:
-    """tshark's TCP analysis of one stream; `feed` answers the set of classes of a packet."""
+    """tshark's TCP analysis of one stream; `feed` answers the set of classes of a packet.
+
+    As in tshark a number that is not known is 0, and is compared as 0 where tshark does not ask.
+    """
 
     def __init__(self) -> None:
         self.restart()
 
     def restart(self) -> None:
-        names = ("next", "next_time", "contig", "ack", "time", "window", "scale", "isn")
-        self.sides: list[dict[str, Any]] = [
-            dict.fromkeys(names) | {"dup": 0, "last": set(), "fresh": False} for _ in "ab"
-        ]
-        self.syn_time: int | None = None
+        unknown = dict.fromkeys(("next", "next_time", "contig", "ack", "time", "dup"), 0)
+        unknown |= {"window": WORD - 1, "scale": UNKNOWN_SCALE, "isn": None, "fresh": False}
+        self.sides: list[dict[str, Any]] = [unknown | {"last": set()} for _ in "ab"]
+        self.syn_time = 0
         self.irtt = 0
 
     def feed(self, side: int, packet: Any) -> set[str]:
@@ -51,13 +54,14 @@ class LossTable:
             own["dup"] = 1 if own["dup"] == "poisoned" else own["dup"] + 1
         if ack != own["ack"]:
             own["dup"] = 0
-        if flags & ACK and peer["contig"] is not None and after(ack, peer["contig"]):
+        if flags & ACK and peer["contig"] and after(ack, peer["contig"]):
             if after(peer["next"], peer["contig"]):
                 peer["contig"] = peer["next"]
                 found.add("acked_unseen")
-            elif peer["dup"] == 0:
+            else:
+                if peer["dup"] == 0:
+                    found.add("acked_unseen")
                 peer["dup"] = "poisoned"
-                found.add("acked_unseen")
         if (length > 0 or flags & (SYN | FIN)) and "keep_alives" not in found:
             found |= self._order(own, peer, seq, length, end, now)
         self._move(own, peer, packet, flags, kind, seq, end, found)
@@ -79,12 +83,12 @@ class LossTable:
         found = set()
         if window == 0 and not control:
             found.add("zero_windows")
-        if own["next"] is not None and after(seq, own["next"]) and not flags & RST:
+        if own["next"] and after(seq, own["next"]) and not flags & RST:
             found.add("gaps")
-        if length < 2 and own["next"] is not None and seq == (own["next"] - 1) % WORD and not control:
+        if length < 2 and seq == (own["next"] - 1) % WORD and not control:
             found.add("keep_alives")
-        if length and not control and peer["scale"] is not None and peer["window"] is not None:
-            shift = 0 if peer["scale"] == "none" or peer["fresh"] else peer["scale"]
+        if length and not control and peer["scale"] != UNKNOWN_SCALE:
+            shift = 0 if peer["scale"] == NO_SCALE or peer["fresh"] else peer["scale"]
             if (seq + length) % WORD == (peer["ack"] + (peer["window"] << shift)) % WORD:
                 found.add("window_full")
         same = length == 0 and not control and (window, seq, ack) == (own["window"], own["next"], own["ack"])
@@ -93,41 +97,45 @@ class LossTable:
         return found
 
     def _order(self, own: dict, peer: dict, seq: int, length: int, end: int, now: int) -> set[str]:
-        if length and peer["ack"] and not after((seq + length) % WORD, peer["ack"]):
+        new = (seq + length - peer["ack"]) % WORD
+        if length and peer["ack"] and not 0 < new < HALF:
             return {"spurious_retransmissions", "retransmissions"}
-        if own["next"] is None or not after(own["next"], seq):
+        if not own["next"] or not after(own["next"], seq):
             return set()
         if length > 1 and seq == (own["next"] - 1) % WORD:
             return set()
         duplicates = peer["dup"] == "poisoned" or peer["dup"] >= 2
-        if duplicates and seq == peer["ack"] and 0 <= now - peer["time"] < 20 * MS:
+        if duplicates and seq == peer["ack"] and (now - peer["time"]) % 2**64 < 20 * MS:
             return {"fast_retransmissions", "retransmissions"}
-        if 0 <= now - own["next_time"] < (self.irtt or 3 * MS) and end != own["next"]:
+        if (now - own["next_time"]) % 2**64 < (self.irtt or 3 * MS) % 2**64 and end != own["next"]:
             return {"out_of_order"}
         return {"retransmissions"}
 
     def _move(self, own, peer, packet, flags, kind, seq, end, found) -> None:
         now = int(packet["time_ns"])
         if "zero_window_probes" not in found:
-            if own["next"] is None or after(end, own["next"]):
-                own["next"], own["next_time"] = end or None, now
-            if own["contig"] is None or seq == own["contig"]:
+            if not own["next"] or after(end, own["next"]):
+                own["next"], own["next_time"] = end, now
+            if not own["contig"] or seq == own["contig"]:
                 own["contig"] = own["next"]
         own["ack"], own["window"], own["time"] = int(packet["ack"]), int(packet["window"]), now
         own["last"] = found & {"keep_alives"}
+        if kind & SYN:
+            own["fresh"] = True
         if kind == SYN:
             self.syn_time = now
         elif kind == ACK:
             own["fresh"] = False
-            if self.syn_time is not None and self.irtt == 0:
+            if self.syn_time and self.irtt == 0:
                 self.irtt = now - self.syn_time
+        option = int(packet["option_scale"])
+        if option >= 0:
+            own["scale"] = min(option, 14)
         if kind & SYN:
-            own["fresh"] = True
-            option = int(packet["option_scale"])
-            if option >= 0 and not (kind & ACK and own["scale"] == "none"):
-                own["scale"] = min(option, 14)
-            elif option < 0 and own["scale"] is None:
-                own["scale"] = peer["scale"] = "none"
+            if own["scale"] == UNKNOWN_SCALE:
+                own["scale"] = peer["scale"] = NO_SCALE
+            elif kind & ACK and peer["scale"] == NO_SCALE:
+                own["scale"] = NO_SCALE
 
 
 def loss_counts(packets: np.ndarray, client: int) -> Counter[str]:
@@ -157,7 +165,7 @@ def turn_times(packets: np.ndarray, client: int) -> dict[str, list[int]]:
             last_answer = now
         if one["payload_length"] <= 0 or kind & SYN or found & {"retransmissions", "keep_alives", "zero_window_probes"}:
             continue
-        covers = bool(kind & ACK) and (peer_next is None or not after(peer_next, int(one["ack"])))
+        covers = bool(kind & ACK) and (not peer_next or not after(peer_next, int(one["ack"])))
         late = "out_of_order" in found
         if side == 0 and turn["state"] == "asking":
             turn["asked"] = now

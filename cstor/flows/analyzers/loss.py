@@ -1,8 +1,9 @@
 """Loss, order and flow control, as tshark 4.0 decides with its defaults, in file order.
 
 The rules are numbered as in docs/tcp-rules.md: steps 1-9 are flags that may come together, step 10 gives at most one
-class, steps 11 and 12 move the state. Equality with tshark is the aim, its accidents included ("poisoned" duplicate
-ACK counters).
+class, steps 11 and 12 move the state. Equality with tshark is the aim, its accidents included: "poisoned" duplicate
+ACK counters, numbers that are not known and are compared as 0 (never stored as such: 0 becomes UNKNOWN), comparisons
+that hold both ways between numbers half the circle apart.
 """
 
 from __future__ import annotations
@@ -87,18 +88,18 @@ def window_flags(own, peer, packet, control):
     """Steps 2 to 7 for a packet that is not a zero-window probe."""
     flags = 0
     seq, ack, window, length = packet["seq"], packet["ack"], packet["window"], packet["payload_length"]
-    known = own["next"] != UNKNOWN
+    next = max(own["next"], 0)
     if window == 0 and control == 0:
         flags |= IS_ZERO_WINDOW
-    if known and control & RST == 0 and ahead(seq, own["next"]) > 0:
+    if next != 0 and control & RST == 0 and ahead(next, seq) < 0:
         flags |= IS_GAP
-    if known and length <= 1 and control == 0 and seq == plus(own["next"], -1):
+    if length <= 1 and control == 0 and seq == plus(next, -1):
         flags |= IS_KEEP_ALIVE
-    if length > 0 and control == 0 and peer["scale"] != UNKNOWN and peer["window"] != UNKNOWN:
+    if length > 0 and control == 0 and peer["scale"] != UNKNOWN:
         shift = 0 if peer["scale"] == NO_SCALE or peer["fresh"] == 1 else peer["scale"]
-        if plus(seq, length) == plus(peer["ack"], peer["window"] << shift):
+        if plus(seq, length) == plus(max(peer["ack"], 0), peer["window"] << shift):
             flags |= IS_WINDOW_FULL
-    if length == 0 and control == 0 and window == own["window"] and seq == own["next"] and ack == own["ack"]:
+    if length == 0 and control == 0 and window == own["window"] and seq == next and ack == own["ack"]:
         answered = peer["last"] & (IS_KEEP_ALIVE if window != 0 else IS_PROBE)
         if window != 0 and answered == 0:
             flags |= IS_DUPLICATE_ACK
@@ -108,15 +109,14 @@ def window_flags(own, peer, packet, control):
 @inline
 def acked_unseen(peer, packet):
     """Step 9: an ACK beyond what was seen of the peer."""
-    if packet["flags"] & ACK == 0 or peer["contig"] == UNKNOWN or ahead(packet["ack"], peer["contig"]) <= 0:
+    if packet["flags"] & ACK == 0 or peer["contig"] == UNKNOWN or ahead(peer["contig"], packet["ack"]) >= 0:
         return 0
-    if ahead(peer["next"], peer["contig"]) > 0:
+    if ahead(peer["contig"], max(peer["next"], 0)) < 0:
         peer["contig"] = peer["next"]
         return IS_ACKED_UNSEEN
-    if peer["dup"] != 0:
-        return 0
+    flags = IS_ACKED_UNSEEN if peer["dup"] == 0 else 0
     peer["dup"] = POISONED
-    return IS_ACKED_UNSEEN
+    return flags
 
 
 @inline
@@ -133,7 +133,7 @@ def order_class(flow, own, peer, packet, end):
         return IS_FAST
     age = now - own["next_ns"]
     limit = flow["irtt_ns"] if flow["irtt_ns"] != 0 else UNORDERED_NS
-    if 0 <= age < limit and end != next:
+    if (0 <= age < limit or (limit < 0 and (age >= 0 or age < limit))) and end != next:
         return IS_OUT_OF_ORDER
     return IS_PLAIN
 
@@ -145,7 +145,7 @@ def classify(flow, own, peer, packet):
     control = packet["flags"] & (SYN | FIN | RST)
     seq, length = packet["seq"], packet["payload_length"]
     end = plus(seq, length + (1 if control & (SYN | FIN) else 0))
-    if length == 1 and seq == own["next"] and peer["window"] == 0:
+    if length == 1 and seq == max(own["next"], 0) and peer["window"] == 0:
         flags = IS_PROBE
     else:
         flags = window_flags(own, peer, packet, control)
@@ -174,7 +174,7 @@ def move_on(flow, own, peer, packet, flags):
         end = plus(seq, packet["payload_length"] + (1 if packet["flags"] & (SYN | FIN) else 0))
         if flags & IS_GAP:
             gap = ahead(seq, own["next"])
-        if own["next"] == UNKNOWN or ahead(end, own["next"]) > 0:
+        if own["next"] == UNKNOWN or ahead(own["next"], end) < 0:
             own["next"] = end if end != 0 else UNKNOWN  # 0 means unknown in tshark, as after an RST with sequence 0
             own["next_ns"] = packet["time_ns"]
         if own["contig"] == UNKNOWN or seq == own["contig"]:
@@ -192,6 +192,8 @@ def move_on(flow, own, peer, packet, flags):
     if kind & SYN:
         own["fresh"] = 1
         learn_scale(own, peer, packet, kind)
+    elif packet["option_scale"] >= 0:  # belongs only on a SYN, but tshark believes it anywhere
+        own["scale"] = min(packet["option_scale"], 14)
     return gap
 
 
@@ -200,11 +202,12 @@ def learn_scale(own, peer, packet, kind):
     """Step 12b: window scaling holds only where both SYNs carry the option (RFC 7323)."""
     option = packet["option_scale"]
     if option >= 0:
-        if kind == SYN or own["scale"] != NO_SCALE:
-            own["scale"] = min(option, 14)
-    elif own["scale"] == UNKNOWN:
+        own["scale"] = min(option, 14)
+    if own["scale"] == UNKNOWN:
         own["scale"] = NO_SCALE
         peer["scale"] = NO_SCALE
+    elif kind & ACK and peer["scale"] == NO_SCALE:
+        own["scale"] = NO_SCALE
 
 
 @kernel
