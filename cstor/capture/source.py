@@ -1,38 +1,48 @@
-"""What a source of packets is. A kind of source is a file of this package that registers its class by its name."""
+"""What a source of packets is. A kind of source is a file of this package that registers its class by its name.
+
+A source has one reader per capture thread; all but `afpacket` have one thread. Counters live in the readers: each is
+written by its own thread alone and may be read by any.
+"""
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from cstor.config import ConfigError
 from wire.packets.batch import PacketBatch
 from wire.registry import Registry, autodiscover
 
 
-class Source(ABC):
-    """Hands over batches of frames with their receive times. Made inert; `open` takes the socket or file."""
+class Reader(ABC):
+    """What one capture thread reads of a source."""
 
-    name: str  # unique among a node's sources: what its counters are called by
     packets: int = 0
     frame_bytes: int = 0
+    truncated: int = 0  # packets of which fewer bytes were captured than were on the wire
+    delay_ns: int = 0  # a packet may be handed out so long after its time although the reader was asked before
+    kernel_times: bool = True  # stamped by this machine's wall clock, so set back together with it
+    ended: bool = False  # nothing more will come
 
-    @abstractmethod
-    def open(self) -> None:
-        """Begin to receive; ConfigError that says what to do where that is impossible."""
+    def __init__(self) -> None:
+        self.lock = threading.Lock()  # held by whoever reads, or opens anew
 
     @abstractmethod
     def read(self, timeout_s: float) -> PacketBatch | None:
         """The next frames, waiting at most `timeout_s`; None if there are none. Valid until the next call."""
 
-    @abstractmethod
-    def close(self) -> None:
-        """Give up what `open` took."""
-
     def drops(self) -> dict[str, int]:
         """Packets lost before they could be read, by reason, since `open`."""
         return {}
+
+    def fill(self) -> float | None:
+        """Share of the buffer before this reader that is taken, 0..1; None where nobody can know."""
+        return None
 
     def noted(self, batch: PacketBatch | None) -> PacketBatch | None:
         """Count a batch on its way out."""
@@ -40,7 +50,78 @@ class Source(ABC):
             return None
         self.packets += batch.packets
         self.frame_bytes += int(batch.wire_length.sum(dtype="i8"))
+        self.truncated += int(np.count_nonzero(batch.captured < batch.wire_length))
         return batch
+
+
+class Source(ABC):
+    """Hands over batches of frames with their receive times. Made inert; `open` takes the socket or file."""
+
+    name: str  # unique among a node's sources: what its counters are called by
+
+    def __init__(self) -> None:
+        self.readers: Sequence[Reader] = ()
+        self.problem: str | None = None  # why nothing is received, in words
+        self.warnings: list[str] = []  # what an operator should know although packets come
+
+    @abstractmethod
+    def open(self) -> None:
+        """Begin to receive: fills `readers`; ConfigError that says what to do where that is impossible."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give up what `open` took."""
+
+    def check(self) -> None:  # noqa: B027 - most kinds have nothing to mend
+        """Called about twice a second by a thread that reads nothing: set or clear `problem`, mend what can be."""
+
+    def read(self, timeout_s: float = 0.0) -> PacketBatch | None:
+        """The next frames of a source with one thread."""
+        return self.readers[0].read(timeout_s)
+
+    @property
+    def packets(self) -> int:
+        return sum(reader.packets for reader in self.readers)
+
+    @property
+    def frame_bytes(self) -> int:
+        return sum(reader.frame_bytes for reader in self.readers)
+
+    @property
+    def truncated(self) -> int:
+        """Packets of which fewer bytes were captured than were on the wire."""
+        return sum(reader.truncated for reader in self.readers)
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will come: the end of a stream."""
+        return bool(self.readers) and all(reader.ended for reader in self.readers)
+
+    @property
+    def state(self) -> str:
+        """capturing, ended, or failed (`problem` says why)."""
+        return "failed" if self.problem else "ended" if self.ended else "capturing"
+
+    def drops(self) -> dict[str, int]:
+        """Packets lost before they could be read, by reason, since `open`; over all threads."""
+        total: Counter[str] = Counter()
+        for reader in self.readers:
+            total.update(reader.drops())
+        return dict(total)
+
+    def threads(self) -> list[dict[str, Any]]:
+        """The counters of each capture thread."""
+        return [
+            {
+                "thread": number,
+                "packets": reader.packets,
+                "bytes": reader.frame_bytes,
+                "truncated": reader.truncated,
+                "drops": reader.drops(),
+                "ring_fill": reader.fill(),
+            }
+            for number, reader in enumerate(self.readers)
+        ]
 
 
 SOURCES: Registry[type[Source]] = Registry("source")

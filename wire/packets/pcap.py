@@ -19,7 +19,7 @@ from wire.packets.jit import kernel
 from wire.packets.layout import LINK_ETHERNET, MAX_CAPTURED
 from wire.packets.pcapng import SECTION_HEADER, PcapngReader
 
-__all__ = ["CaptureError", "PcapReader", "PcapWriter", "open_capture", "pcap_header", "pcap_records"]
+__all__ = ["CaptureError", "PcapReader", "PcapWriter", "open_capture", "pcap_header", "pcap_records", "read_capture"]
 
 MICROSECONDS, NANOSECONDS, MODIFIED = 0xA1B2C3D4, 0xA1B23C4D, 0xA1B2CD34
 FILE_HEAD = 24
@@ -34,8 +34,13 @@ def open_capture(path: Path | str) -> CaptureReader:
         file = path.open("rb", buffering=0)
     except OSError as error:
         raise CaptureError(path, 0, error.strerror or str(error)) from error
+    return read_capture(file, path)
+
+
+def read_capture(file: BinaryIO, path: Path | str) -> CaptureReader:
+    """A reader for an unbuffered stream, called `path` in messages; it closes the stream."""
     try:
-        chunks = Chunks(path, file)
+        chunks = Chunks(Path(path), file)
         if not chunks.has(4):
             raise chunks.error("the file is empty" if chunks.stop == 0 else f"not a capture: only {chunks.stop} bytes")
         magic = int.from_bytes(chunks.buffer[:4].tobytes(), "big")

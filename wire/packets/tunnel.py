@@ -73,13 +73,19 @@ def write_geneve(vni, time_ns, out):
 
 @inline
 def tunnel_port(buffer, at, length):
-    """Which tunnel a datagram carries, by its first bytes: its usual port, or NO_TUNNEL."""
+    """Which tunnel a datagram is that carries an Ethernet frame, by its first bytes: its usual port, or NO_TUNNEL."""
     if length >= 8:
         if u8(buffer, at) >> 6 == 0 and u16(buffer, at + 2) == TYPE_BRIDGED:
             return GENEVE_PORT
-        if u8(buffer, at) & 0x08 and u8(buffer, at + 7) == 0:
+        if u8(buffer, at) & 0x08 and u8(buffer, at + 7) == 0 and not is_geneve_with_ip(buffer, at, length):
             return VXLAN_PORT
     return NO_TUNNEL
+
+
+@inline
+def is_geneve_with_ip(buffer, at, length):
+    """IP straight in GENEVE, as load balancers send it. VXLAN has zeros there (RFC 7348), or a group after a 1 bit."""
+    return length >= 8 and u8(buffer, at) >> 6 == 0 and u16(buffer, at + 2) in (TYPE_IPV4, TYPE_IPV6)
 
 
 @kernel
@@ -113,24 +119,26 @@ def synthesize_heads(batch: UdpBatch, local: str, port: int) -> PacketBatch:
     """Datagrams as Ethernet frames, for storing: the head is written into the room before each, nothing is copied.
 
     The target port is the tunnel's usual one wherever the socket listens, so that any reader finds the tunnel; `port`
-    stands for datagrams of no known tunnel. The UDP checksum is zero.
+    stands for datagrams of no known tunnel. The UDP checksum is zero. The lengths in the head are those on the wire.
     """
     count = batch.packets
-    offset, captured = np.empty(count, np.int64), np.empty(count, np.int32)
+    offset, captured, wire_length = np.empty(count, np.int64), np.empty(count, np.int32), np.empty(count, np.int32)
     local_hi, local_lo = address_bits(local)
     peers = (batch.peer_hi, batch.peer_lo, batch.peer_port)
-    write_heads(
-        batch.buffer, batch.offset, batch.length, *peers, np.array([local_hi, local_lo]), port, offset, captured
-    )
-    return PacketBatch(batch.buffer, offset, captured, captured.copy(), batch.time_ns, LINK_ETHERNET)
+    sizes = (batch.length, batch.wire_length)
+    local_address = np.array([local_hi, local_lo])
+    write_heads(batch.buffer, batch.offset, *sizes, *peers, local_address, port, offset, captured, wire_length)
+    return PacketBatch(batch.buffer, offset, captured, wire_length, batch.time_ns, LINK_ETHERNET)
 
 
 @kernel
-def write_heads(buffer, start, length, peer_hi, peer_lo, peer_port, local, port, offset, captured):
+def write_heads(buffer, start, length, whole, peer_hi, peer_lo, peer_port, local, port, offset, captured, wire_length):
     for index in range(len(start)):
-        size = np.int64(length[index])
-        target = tunnel_port(buffer, start[index], size)
-        target = port if target == NO_TUNNEL else target
+        size = np.int64(whole[index])
+        here = np.int64(length[index])
+        target = tunnel_port(buffer, start[index], here)
+        if target == NO_TUNNEL:
+            target = GENEVE_PORT if is_geneve_with_ip(buffer, start[index], here) else port
         is_ipv4 = peer_hi[index] == 0 and peer_lo[index] >> 32 == 0xFFFF
         head = HEAD_IPV4 if is_ipv4 else HEAD_IPV6
         at = start[index] - head
@@ -144,7 +152,8 @@ def write_heads(buffer, start, length, peer_hi, peer_lo, peer_port, local, port,
         put16(buffer, start[index] - 4, size + 8)
         put16(buffer, start[index] - 2, 0)
         offset[index] = at
-        captured[index] = head + size
+        captured[index] = head + length[index]
+        wire_length[index] = head + size
 
 
 @inline

@@ -20,11 +20,12 @@ from wire.packets.bigendian import i64, le16, le32, u16, u32
 from wire.packets.ip import MAPPED_IPV4
 from wire.packets.jit import inline, kernel
 
-SO_RXQ_OVFL, SO_TIMESTAMPNS, SO_RCVBUFFORCE, SO_SNDBUFFORCE = 40, 35, 33, 32
+SO_RXQ_OVFL, SO_TIMESTAMPNS, SO_RCVBUFFORCE, SO_SNDBUFFORCE, SO_MEMINFO = 40, 35, 33, 32, 55
+MEMINFO_WORDS, MEMINFO_USED, MEMINFO_ROOM, MEMINFO_DROPS = 9, 0, 1, 8  # sock_diag's SK_MEMINFO_*
 RECEIVE_BUFFER = 32 << 20
 LARGEST_DATAGRAM = 65_536
 HEADROOM = 64  # before each datagram: tunnel.synthesize_heads writes a head there, so that storing copies nothing
-SLOT = HEADROOM + LARGEST_DATAGRAM + 1088  # no power of two, or all datagrams would compete for the same cache lines
+SLOT_ODD = 1088  # no slot is a power of two long, or all datagrams would compete for the same cache lines
 NAME_BYTES, CONTROL_BYTES = 32, 64
 MOST_PER_CALL = 1024  # UIO_MAXIOV
 TRUNCATED = 0x20  # MSG_TRUNC in msg_flags
@@ -47,7 +48,8 @@ class UdpBatch(NamedTuple):
 
     buffer: np.ndarray  # u1; HEADROOM bytes before each datagram are free
     offset: np.ndarray  # i8
-    length: np.ndarray  # i4
+    length: np.ndarray  # i4, bytes that are here
+    wire_length: np.ndarray  # i4, bytes that came: more where the slot was too small
     time_ns: np.ndarray  # i8, the kernel's receive time
     peer_hi: np.ndarray  # i8, sender's address as in layout.PACKET
     peer_lo: np.ndarray
@@ -60,9 +62,20 @@ class UdpBatch(NamedTuple):
 
 
 class UdpReceiver:
-    """A bound socket. Counters: `received`, `truncated` (longer than a slot), `dropped` (by the kernel, full)."""
+    """A bound socket. Counters: `received`, `truncated` (longer than a slot), `dropped` (by the kernel, full).
 
-    def __init__(self, host: str, port: int, batch: int = 256, reuse_port: bool = False) -> None:
+    `largest` bytes of a datagram are kept. `room` is what the kernel gave of `wanted` bytes for its queue.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        batch: int = 256,
+        reuse_port: bool = False,
+        largest: int = LARGEST_DATAGRAM,
+        wanted: int = RECEIVE_BUFFER,
+    ) -> None:
         family, _, _, _, address = socket.getaddrinfo(
             host or None, port, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE
         )[0]
@@ -72,7 +85,8 @@ class UdpReceiver:
             self.socket.setsockopt(socket.SOL_SOCKET, SO_RXQ_OVFL, 1)
             if reuse_port:
                 self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            _enlarge(self.socket, SO_RCVBUFFORCE, socket.SO_RCVBUF)
+            _enlarge(self.socket, SO_RCVBUFFORCE, socket.SO_RCVBUF, wanted)
+            self.room = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2  # the kernel doubles it
             self.socket.bind(address)
         except OSError:
             self.socket.close()
@@ -80,7 +94,7 @@ class UdpReceiver:
         self.received = self.truncated = self.dropped = 0
         self.wakeup = select.poll()
         self.wakeup.register(self.socket, select.POLLIN)
-        self._allocate(min(batch, MOST_PER_CALL))
+        self._allocate(min(batch, MOST_PER_CALL), min(max(largest, 1), LARGEST_DATAGRAM))
 
     @property
     def address(self) -> tuple[str, int]:
@@ -96,44 +110,51 @@ class UdpReceiver:
         """Give up the socket."""
         self.socket.close()
 
-    def _allocate(self, batch: int) -> None:
-        self.buffer = np.zeros(batch * SLOT, np.uint8)
+    def look(self) -> float:
+        """Ask the kernel about its queue: brings `dropped` up to date, answers the share that is full, 0..1."""
+        try:
+            found = self.socket.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, 4 * MEMINFO_WORDS)
+        except OSError:  # closed meanwhile
+            return 0.0
+        words = np.frombuffer(found, np.uint32)
+        if len(words) == MEMINFO_WORDS:
+            self.dropped = max(self.dropped, int(words[MEMINFO_DROPS]))
+        return min(1.0, int(words[MEMINFO_USED]) / max(1, int(words[MEMINFO_ROOM])))
+
+    def _allocate(self, batch: int, largest: int) -> None:
+        slot = HEADROOM + (largest + 63 & ~63) + SLOT_ODD
+        self.buffer = np.zeros(batch * slot, np.uint8)
         self.names = np.zeros(batch * NAME_BYTES, np.uint8)
         self.controls = np.zeros(batch * CONTROL_BYTES, np.uint8)
         self.vectors = np.zeros(batch, VECTOR)
         self.messages = np.zeros(batch, MESSAGE)
         slots = np.arange(batch, dtype=np.uint64)
-        self.offset = slots.astype(np.int64) * SLOT + HEADROOM
+        self.offset = slots.astype(np.int64) * slot + HEADROOM
         self.vectors["base"] = self.buffer.ctypes.data + self.offset.astype(np.uint64)
-        self.vectors["length"] = LARGEST_DATAGRAM
+        self.vectors["length"] = largest
         self.messages["name"] = self.names.ctypes.data + slots * np.uint64(NAME_BYTES)
         self.messages["iov"] = self.vectors.ctypes.data + slots * np.uint64(VECTOR.itemsize)
         self.messages["iov_count"] = 1
         self.messages["control"] = self.controls.ctypes.data + slots * np.uint64(CONTROL_BYTES)
-        self.columns = [np.zeros(batch, dtype) for dtype in (np.int32, np.int64, np.int64, np.int64, np.int32)]
+        kinds = (np.int32, np.int32, np.int64, np.int64, np.int64, np.int32)
+        self.columns = [np.zeros(batch, dtype) for dtype in kinds]
 
     def receive(self, timeout_s: float) -> UdpBatch:
         """What is there, waiting at most `timeout_s` for the first datagram; the batch may be empty."""
         count = self._receive_now()
         if count == 0 and timeout_s > 0 and self.wakeup.poll(timeout_s * 1000):
             count = self._receive_now()
-        length, time_ns, peer_hi, peer_lo, peer_port = (column[:count] for column in self.columns)
+        length, wire_length, time_ns, peer_hi, peer_lo, peer_port = (column[:count] for column in self.columns)
         if count:
+            columns = (length, wire_length, time_ns, peer_hi, peer_lo, peer_port)
+            largest = int(self.vectors["length"][0])
             dropped = parse_messages(
-                self.messages[:count],
-                self.names,
-                self.controls,
-                time.time_ns(),
-                length,
-                time_ns,
-                peer_hi,
-                peer_lo,
-                peer_port,
+                self.messages[:count], self.names, self.controls, time.time_ns(), largest, *columns
             )
             self.dropped = max(self.dropped, dropped)
             self.truncated += int(np.count_nonzero(self.messages["flags"][:count] & TRUNCATED))
             self.received += count
-        return UdpBatch(self.buffer, self.offset[:count], length, time_ns, peer_hi, peer_lo, peer_port)
+        return UdpBatch(self.buffer, self.offset[:count], length, wire_length, time_ns, peer_hi, peer_lo, peer_port)
 
     def _receive_now(self) -> int:
         messages = self.messages
@@ -141,7 +162,9 @@ class UdpReceiver:
         messages["control_length"] = CONTROL_BYTES
         messages["flags"] = 0
         data = ctypes.c_void_p(messages.ctypes.data)
-        count = _libc.recvmmsg(self.socket.fileno(), data, len(messages), socket.MSG_DONTWAIT, None)
+        # With MSG_TRUNC the kernel tells the whole length of a datagram of which only a part was taken.
+        flags = socket.MSG_DONTWAIT | socket.MSG_TRUNC
+        count = _libc.recvmmsg(self.socket.fileno(), data, len(messages), flags, None)
         if count >= 0:
             return count
         number = ctypes.get_errno()
@@ -157,7 +180,7 @@ class UdpSender:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
         self.socket = socket.socket(family, socket.SOCK_DGRAM)
         try:
-            _enlarge(self.socket, SO_SNDBUFFORCE, socket.SO_SNDBUF)
+            _enlarge(self.socket, SO_SNDBUFFORCE, socket.SO_SNDBUF, RECEIVE_BUFFER)
             if source:
                 self.socket.bind(source)
             self.socket.connect(address)
@@ -209,20 +232,23 @@ class UdpSender:
                 raise OSError(number, os.strerror(number))
 
 
-def _enlarge(sock: socket.socket, forced: int, asked: int) -> None:
+def _enlarge(sock: socket.socket, forced: int, asked: int, wanted: int) -> None:
     """The system's limit holds for everyone but root."""
     try:
-        sock.setsockopt(socket.SOL_SOCKET, forced, RECEIVE_BUFFER)
+        sock.setsockopt(socket.SOL_SOCKET, forced, wanted)
     except PermissionError:
-        sock.setsockopt(socket.SOL_SOCKET, asked, RECEIVE_BUFFER)
+        sock.setsockopt(socket.SOL_SOCKET, asked, wanted)
 
 
 @kernel
-def parse_messages(messages, names, controls, now_ns, length, time_ns, peer_hi, peer_lo, peer_port):
+def parse_messages(
+    messages, names, controls, now_ns, largest, length, wire_length, time_ns, peer_hi, peer_lo, peer_port
+):
     """Fill columns from what the kernel wrote; answers the socket's count of dropped datagrams, or 0."""
     dropped = 0
     for index in range(len(messages)):
-        length[index] = messages[index]["length"]
+        wire_length[index] = messages[index]["length"]
+        length[index] = min(wire_length[index], largest)
         time_ns[index] = now_ns
         at = index * CONTROL_BYTES
         end = at + np.int64(messages[index]["control_length"])

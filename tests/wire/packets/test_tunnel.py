@@ -28,9 +28,8 @@ def received(*datagrams: bytes, peer: str = "10.1.2.3", port: int = 40000) -> Ud
     count = len(datagrams)
     lengths = np.array([len(datagram) for datagram in datagrams], np.int32)
     times = np.arange(count, dtype=np.int64) + TIME
-    return UdpBatch(
-        buffer, offset, lengths, times, np.full(count, high), np.full(count, low), np.full(count, port, np.int32)
-    )
+    peers = (np.full(count, high), np.full(count, low), np.full(count, port, np.int32))
+    return UdpBatch(buffer, offset, lengths, lengths, times, *peers)
 
 
 def decoded(batch: PacketBatch) -> np.ndarray:
