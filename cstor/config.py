@@ -30,7 +30,11 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True)
 class Retention:
-    """What is kept; None means all. Age counts from the writing of a file."""
+    """What is kept; None means all. Age counts from the writing of a file.
+
+    Series older than `series_1s_days` are kept in steps of 10 seconds, older than `series_10s_days` in steps of 60.
+    Below `min_free` bytes of free disk the oldest packets go; None is 5 % of the disk, at most 2 GB.
+    """
 
     packets_bytes: int | None = None
     packets_days: float | None = None
@@ -38,6 +42,9 @@ class Retention:
     series_days: float | None = None
     sessions_bytes: int | None = None
     sessions_days: float | None = None
+    series_1s_days: float | None = 2.0
+    series_10s_days: float | None = 14.0
+    min_free: int | None = None
 
 
 @dataclass(frozen=True)
@@ -124,8 +131,8 @@ def node_config(raw: Mapping[str, Any], folder: Path) -> NodeConfig:
 
 
 def _retention(raw: Mapping[str, Any]) -> Retention:
-    sizes = ("packets_bytes", "series_bytes", "sessions_bytes")
-    days = ("packets_days", "series_days", "sessions_days")
+    sizes = ("packets_bytes", "series_bytes", "sessions_bytes", "min_free")
+    days = ("packets_days", "series_days", "sessions_days", "series_1s_days", "series_10s_days")
     _check(raw, dict.fromkeys(sizes, (int, str)) | dict.fromkeys(days, (int, float)), " in [retention]")
     values: dict[str, Any] = {name: parse_size(raw[name], name) for name in sizes if name in raw}
     for name in days:

@@ -20,10 +20,12 @@ from cstor.config import NodeConfig
 from cstor.engine import Engine, warm_up
 from cstor.flows.analysis import AnalysisConfig
 from cstor.stats import NodeStats
+from cstor.store.clock import CaptureClock
 from cstor.store.layout import SECOND_NS, WriterLock, open_store
-from cstor.store.ledger import Clock, read_clock, read_ledger, settle_clock, write_clock, write_ledger
+from cstor.store.ledger import read_clock
 from cstor.store.maintain import Maintenance
 from cstor.store.recover import recover
+from cstor.store.retention import free_floor
 from cstor.store.segment import SegmentWriter
 from cstor.store.sequence import Sequence
 from cstor.store.writer import StoreWriter
@@ -47,8 +49,8 @@ class Node:
         self._window = ReorderWindow(int(config.reorder_ms * 1e6))
         self._lock = WriterLock(self._root, "run")
         self._api = ApiChild(config.api)
-        self._complete_until = 0
-        self._observed_from = 0
+        self._clock = CaptureClock(self._root)
+        self._closed_until = 0  # seconds before this are closed
         self._horizon_ns = 0
         self._published_at = self._flushed_at = time.monotonic()
 
@@ -65,11 +67,11 @@ class Node:
             source.open()
         sequence = Sequence(self._root)
         self._store = StoreWriter(self._root, sequence, live=True)
-        self._segments = SegmentWriter(self._root, sequence, live=True) if config.store_packets else None
+        self._segments = self._segment_writer(sequence) if config.store_packets else None
         self._engine = Engine(AnalysisConfig(live=True), self._store, self._segments)
         self._stats = NodeStats(self._root, config.api.name, self._sources)
         self._maintenance = Maintenance(self._root, config.retention)
-        self._begin_clock()
+        self._clock.begin(time.time_ns() // SECOND_NS)
         self._write_status()
         self._maintenance.start()
         self._api.start()
@@ -96,19 +98,14 @@ class Node:
             self._segments.close()
         self._store.close()
         self._tell_clock(now_ns // SECOND_NS)
-        settle_clock(self._root)
+        self._clock.end()
         self._api.stop()
         self._lock.__exit__(None, None, None)
 
-    def _begin_clock(self) -> None:
-        ledger = read_ledger(self._root)
-        if not ledger.is_captured:
-            ledger.is_captured = True
-            write_ledger(self._root, ledger)
-        now_s = time.time_ns() // SECOND_NS
-        self._observed_from = now_s + 1  # the first whole second
-        self._complete_until = 0
-        self._tell_clock(now_s)
+    def _segment_writer(self, sequence: Sequence) -> SegmentWriter:
+        floor = free_floor(self._root, self._config.retention.min_free)
+        # Retention keeps the floor; packets stop below half of it, when others fill the disk or it falls in a minute.
+        return SegmentWriter(self._root, sequence, live=True, min_free=floor // 2)
 
     def _turn(self) -> None:
         now_ns = time.time_ns()
@@ -132,23 +129,25 @@ class Node:
                 batch = source.read(0.0)
             if batch is None:
                 return now_ns
-            self._window.clamp(batch.time_ns, time.time_ns(), self._complete_until * SECOND_NS)
+            self._window.clamp(batch.time_ns, time.time_ns(), self._closed_until * SECOND_NS)
             records = self._engine.receive(batch)
             with self._engine.stages.time("reorder"):
                 self._window.add(records)
             newest_ns = int(batch.time_ns[-1])
         return min(now_ns, newest_ns)
 
-    def _tell_clock(self, complete_until: int) -> None:
-        """Seconds before this have been handed to the store: say so."""
-        if complete_until > self._complete_until:
-            self._complete_until = complete_until
-            write_clock(self._root, Clock(self._observed_from, complete_until))
+    def _tell_clock(self, closed_until: int) -> None:
+        """Seconds before this have been handed to the store: say so, once the store has them on disk."""
+        held = self._store.held
+        if closed_until > self._closed_until or len(held):
+            self._closed_until = max(self._closed_until, closed_until)
+            self._clock.tell(self._closed_until, held.held_from, held.take_lost())
 
     def _flush(self, now: float) -> None:
         self._flushed_at = now
         if self._segments:
             self._segments.tick()
+        self._store.retry()
         if now - self._published_at >= PUBLISH_S:
             self._published_at = now
             self._store.rotate()
@@ -160,6 +159,6 @@ class Node:
     def _write_status(self) -> None:
         parts = (self._engine, self._window, self._store, self._segments)
         try:
-            self._stats.write(*parts, self._complete_until, self._api.restarts)
+            self._stats.write(*parts, self._clock.complete_until, self._api.restarts)
         except OSError as error:
             log.warning("status cannot be written: %s", error.strerror)

@@ -7,7 +7,9 @@ is written after them, so whoever reads the clock first finds everything up to i
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,10 @@ from typing import Any
 from cstor.store.layout import FORMAT_VERSION, HOUR_S, LIVE, StoreError, replace_file
 
 Interval = tuple[int, int]
+
+KILLS_KEPT = 1000
+
+_changing = threading.Lock()
 
 
 @dataclass
@@ -25,6 +31,7 @@ class Ledger:
     revisions: dict[int, int] = field(default_factory=dict)  # hour -> how often it changed after it was complete
     pending: list[int] = field(default_factory=list)  # hours being changed right now: raised at the next start
     is_captured: bool = False  # a running capture has written here: the last bucket may still grow after a restart
+    kills: list[tuple[int, int]] = field(default_factory=list)  # (complete until, flows open then) of each killed run
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -33,6 +40,7 @@ class Ledger:
             "revisions": {str(hour): n for hour, n in self.revisions.items()},
             "pending": self.pending,
             "is_captured": self.is_captured,
+            "kills": self.kills[-KILLS_KEPT:],
         }
 
 
@@ -55,6 +63,7 @@ def read_ledger(root: Path) -> Ledger:
             {int(hour): int(n) for hour, n in found["revisions"].items()},
             [int(hour) for hour in found["pending"]],
             bool(found.get("is_captured")),
+            [(int(at), int(flows)) for at, flows in found.get("kills", ())],
         )
     except FileNotFoundError:
         return Ledger()
@@ -64,6 +73,17 @@ def read_ledger(root: Path) -> Ledger:
 
 def write_ledger(root: Path, ledger: Ledger) -> None:
     replace_file(root / "ledger.json", json.dumps(ledger.as_json()).encode())
+
+
+@contextmanager
+def changed_ledger(root: Path) -> Iterator[Ledger]:
+    """The ledger, to be changed, and written back then; threads of the writing process wait for one another."""
+    with _changing:
+        ledger = read_ledger(root)
+        before = ledger.as_json()
+        yield ledger
+        if ledger.as_json() != before:
+            write_ledger(root, ledger)
 
 
 def read_clock(root: Path) -> Clock | None:
@@ -87,19 +107,37 @@ def settle_clock(root: Path) -> None:
     """Move what the last capture observed from its clock into the ledger; start anew."""
     clock = read_clock(root)
     if clock is not None:
-        ledger = read_ledger(root)
-        ledger.observed = united([*ledger.observed, (clock.observed_from, clock.complete_until)])
-        write_ledger(root, ledger)
+        with changed_ledger(root) as ledger:
+            ledger.observed = united([*ledger.observed, (clock.observed_from, clock.complete_until)])
         (root / LIVE / "clock.json").unlink(missing_ok=True)
+
+
+def note_kill(root: Path) -> tuple[int, int] | None:
+    """If the last capture was killed, write down when, and how many flows were open: their sessions are lost."""
+    clock = read_clock(root)
+    if clock is None:
+        return None
+    kill = (clock.complete_until, _open_flows(root))
+    with changed_ledger(root) as ledger:
+        if kill not in ledger.kills:
+            ledger.kills.append(kill)
+    return kill
+
+
+def _open_flows(root: Path) -> int:
+    """As the killed capture said in its last status."""
+    try:
+        return int(json.loads((root / LIVE / "status.json").read_text())["gauges"]["flows"])
+    except (OSError, KeyError, TypeError, ValueError):
+        return 0
 
 
 def raise_revisions(root: Path, hours: Iterable[int]) -> None:
     """Say that seconds of these hours changed; called after the change can be seen."""
-    ledger = read_ledger(root)
-    for hour in {*hours, *ledger.pending}:
-        ledger.revisions[hour] = ledger.revisions.get(hour, 0) + 1
-    ledger.pending = []
-    write_ledger(root, ledger)
+    with changed_ledger(root) as ledger:
+        for hour in {*hours, *ledger.pending}:
+            ledger.revisions[hour] = ledger.revisions.get(hour, 0) + 1
+        ledger.pending = []
 
 
 def united(intervals: Iterable[Interval]) -> list[Interval]:

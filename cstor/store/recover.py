@@ -6,15 +6,20 @@ has to go. Nothing that readers could see before is lost.
 
 from __future__ import annotations
 
+import logging
 import re
 from pathlib import Path
 
 from cstor.store.catalog import read_head, sealed_path
 from cstor.store.layout import LIVE, hour_folder
-from cstor.store.ledger import raise_revisions, read_ledger, settle_clock
+from cstor.store.ledger import note_kill, raise_revisions, read_ledger, settle_clock
 from cstor.store.replay import read_log
 from cstor.store.segment import seal_segment
+from cstor.store.tables import recover_tables
+from cstor.store.timetext import time_text
 from cstor.store.writer import Publisher
+
+log = logging.getLogger("cstor.store")
 
 _LOG = re.compile(r"^(series|sessions)-(-?\d+)-(\d{10})\.log$")
 
@@ -25,6 +30,12 @@ def recover(root: Path) -> None:
         hidden.unlink()
     _recover_segments(root)
     _recover_logs(root)
+    recover_tables(root)
+    kill = note_kill(root)
+    if kill:
+        log.warning(
+            "the last capture was killed after %s; sessions of %d open flows are lost", time_text(kill[0]), kill[1]
+        )
     settle_clock(root)
     if read_ledger(root).pending:
         raise_revisions(root, ())
