@@ -1,25 +1,33 @@
 """The reorder window: decoded packets of a live capture wait a few milliseconds and leave in order of time.
 
-Mirrors reorder packets on their way to us; analysed in the order of arrival they would look like loss.
+Mirrors reorder packets on their way to us; analysed in the order of arrival they would look like loss. Packets wait in
+one array that is used again: they are copied in once, sorted where they lie, and handed out as a view.
 """
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 import numpy as np
 
-from wire.packets.layout import PACKET
+from wire.packets.layout import MOVED, new_packets
 
 FAR_AHEAD_NS = 1_000_000_000
+FIRST_ROOM = 16_384
+NEVER = np.iinfo(np.int64).min
 
 
 class ReorderWindow:
-    """Holds packets for `window_ns`. `moved` counts those that had to overtake another, `clamped` the wrong times."""
+    """Holds packets for `window_ns`; with 0 they leave in the order of their arrival. `moved` counts those that had to
+    overtake another of their stream (each is marked), `clamped` the wrong times."""
 
     def __init__(self, window_ns: int) -> None:
         self.window_ns = window_ns
         self.moved = 0
         self.clamped = 0
-        self._held = np.zeros(0, PACKET)
+        self._make_room(FIRST_ROOM)
+        self._start = self._stop = 0
+        self._newest: dict[Hashable, int] = {}
 
     def clamp(self, time_ns: np.ndarray, now_ns: int, complete_ns: int) -> None:
         """Give packets from the future, or from seconds that are closed, the time of their arrival."""
@@ -29,26 +37,67 @@ class ReorderWindow:
             time_ns[wrong] = now_ns
             self.clamped += count
 
-    def add(self, packets: np.ndarray) -> None:
-        """Take decoded packets in the order of their arrival (they are copied)."""
-        if not len(packets):
+    def add(self, packets: np.ndarray, stream: Hashable = None) -> None:
+        """Take decoded packets of a stream (a socket, say) in the order of their arrival (they are copied)."""
+        count = len(packets)
+        if not count:
             return
-        times = packets["time_ns"]
-        newest = np.maximum.accumulate(times)
-        if len(self._held):
-            newest = np.maximum(newest, self._held["time_ns"][-1])
-        late = int(np.count_nonzero(times < newest))
-        self.moved += late
-        held = np.concatenate([self._held, packets])
-        # Held packets are in order already: without a late one nothing has to be sorted.
-        self._held = held[np.argsort(held["time_ns"], kind="stable")] if late else held
+        self._shift(count)
+        start, stop = self._stop, self._stop + count
+        self._bytes[start:stop] = packets.view(np.uint8).reshape(count, -1)
+        times = self._times[start:stop]
+        times[:] = packets["time_ns"]
+        self._stop = stop
+        if self.window_ns:
+            newest = np.maximum.accumulate(times)
+            self._mark_late(start, times, newest, stream)
+            self._sort(start, times, newest)
 
     def release(self, until_ns: int) -> np.ndarray:
-        """Packets stamped before `until_ns`, in order."""
-        count = int(np.searchsorted(self._held["time_ns"], until_ns))
-        out, self._held = self._held[:count], self._held[count:]
-        return out
+        """Packets stamped before `until_ns`, in order; valid until the next `add`."""
+        start = self._start
+        if self.window_ns:
+            self._start += int(np.searchsorted(self._times[start : self._stop], until_ns))
+        else:
+            self._start = self._stop
+        return self._packets[start : self._start]
 
     @property
     def held(self) -> int:
-        return len(self._held)
+        return self._stop - self._start
+
+    def _mark_late(self, start: int, times: np.ndarray, newest: np.ndarray, stream: Hashable) -> None:
+        """Two sockets are read one after the other: that their times overlap tells nothing about a mirror."""
+        before = self._newest.get(stream, NEVER)
+        self._newest[stream] = max(before, int(newest[-1]))
+        if times[0] >= before and (newest == times).all():
+            return
+        late = np.flatnonzero(times < np.maximum(newest, before))
+        self.moved += len(late)
+        self._packets["marks"][start + late] |= MOVED
+
+    def _sort(self, start: int, times: np.ndarray, newest: np.ndarray) -> None:
+        """What is held is in order already: only what lies behind the earliest of the new packets can move."""
+        held = self._times[self._start : start]
+        if (not len(held) or times[0] >= held[-1]) and (newest == times).all():
+            return
+        first = self._start + int(np.searchsorted(held, times.min(), side="right"))
+        order = np.argsort(self._times[first : self._stop], kind="stable")
+        self._bytes[first : self._stop] = self._bytes[first : self._stop][order]
+        self._times[first : self._stop] = self._times[first : self._stop][order]
+
+    def _shift(self, count: int) -> None:
+        """Room behind what is held, for `count` packets."""
+        if self._stop + count <= len(self._times):
+            return
+        held, data, times = self.held, self._bytes[self._start : self._stop], self._times[self._start : self._stop]
+        if 2 * (held + count) > len(self._times):
+            self._make_room(4 * (held + count))
+        self._bytes[:held] = data  # NumPy copies overlapping ranges as if it had a copy
+        self._times[:held] = times
+        self._start, self._stop = 0, held
+
+    def _make_room(self, count: int) -> None:
+        self._packets = new_packets(count)
+        self._bytes = self._packets.view(np.uint8).reshape(count, -1)
+        self._times = np.zeros(count, np.int64)

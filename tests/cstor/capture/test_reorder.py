@@ -7,7 +7,7 @@ import random
 import numpy as np
 
 from cstor.capture.reorder import ReorderWindow
-from wire.packets.layout import new_packets
+from wire.packets.layout import MOVED, new_packets
 
 MS = 1_000_000
 
@@ -55,3 +55,38 @@ def test_it_loses_nothing_and_is_sorted_for_any_order_of_arrival() -> None:
         out += window.release(int((start + 17 - 5) * MS))["time_ns"].tolist()
     out += window.release(1 << 62)["time_ns"].tolist()
     assert out == sorted(int(t * MS) for t in times)
+
+
+def test_it_marks_what_it_moved() -> None:
+    window = ReorderWindow(5 * MS)
+    window.add(records(1, 3, 2))
+    assert window.release(100 * MS)["marks"].tolist() == [0, MOVED, 0]
+    window.add(records(2.5, 4))
+    assert window.release(100 * MS)["marks"].tolist() == [MOVED, 0]
+
+
+def test_it_sorts_two_sockets_but_counts_nothing_as_moved() -> None:
+    window = ReorderWindow(5 * MS)
+    window.add(records(1, 2, 5), "one")
+    window.add(records(1.5, 3), "other")
+    out = window.release(100 * MS)
+    assert out["time_ns"].tolist() == [1 * MS, 1.5 * MS, 2 * MS, 3 * MS, 5 * MS]
+    assert window.moved == 0 and not out["marks"].any()
+
+
+def test_it_leaves_the_order_of_arrival_when_it_is_off() -> None:
+    window = ReorderWindow(0)
+    window.add(records(3, 1, 2))
+    assert window.release(0)["time_ns"].tolist() == [3 * MS, 1 * MS, 2 * MS]
+    assert window.moved == window.held == 0
+
+
+def test_it_holds_more_than_it_has_room_for() -> None:
+    window, count = ReorderWindow(5 * MS), 0
+    for turn in range(40):
+        window.add(records(*[turn + n / 1000 for n in range(1000)]))
+        if turn % 7 == 0:
+            count += len(window.release((turn - 3) * MS))
+    assert count + window.held == 40_000
+    rest = window.release(1 << 62)["time_ns"]
+    assert (rest[1:] > rest[:-1]).all() and rest[-1] == int(39.999 * MS)
