@@ -3,7 +3,7 @@
     packets/date=YYYY-MM-DD/hour=HH/<first_ns>-<sequence>.pcap + .idx     sealed segments
     series/, latency/, sessions/, points/, node/  date=/hour=/<from>-<to>-L<level>-<sequence>.parquet
     live/                         append-only logs of what is not yet published; status.json
-    node.json                     observed intervals, revisions of hours, what retention removed
+    ledger.json                   observed intervals, revisions of hours, captures that were killed
 
 Files appear complete, by rename from a hidden name in the same folder. `sequence` grows over the life of a store and
 is never used twice: it tells a log and the file that it becomes apart from all others.
@@ -27,6 +27,8 @@ LIVE = "live"
 TABLES = ("points", "node")  # links, and the node itself: small, see tables.py
 DATASETS = ("series", "latency", "sessions", *TABLES)
 
+STEPS = {0: 1, 1: 1, 2: 10, 3: 60}  # level of a part of series or latency -> seconds that one of its rows covers
+
 _PART = re.compile(r"^(-?\d+)-(-?\d+)-L(\d+)-(\d+)\.parquet$")
 
 
@@ -44,6 +46,11 @@ class Part(NamedTuple):
     end: int
     level: int
     sequence: int
+
+    @property
+    def step(self) -> int:
+        """Seconds that one row covers."""
+        return STEPS.get(self.level, 1)
 
 
 def hour_folder(root: Path, dataset: str, hour_s: int) -> Path:
