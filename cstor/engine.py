@@ -13,6 +13,8 @@ from cstor.buckets.points import warm_up as warm_up_points
 from cstor.buckets.second import ClosedSecond
 from cstor.flows.analysis import Analysis, AnalysisConfig
 from cstor.flows.analysis import warm_up as warm_up_analysis
+from cstor.flows.duplicates import Duplicates
+from cstor.flows.duplicates import warm_up as warm_up_duplicates
 from cstor.stages import Stages
 from cstor.store.segment import SegmentWriter
 from cstor.store.writer import StoreWriter
@@ -58,9 +60,11 @@ class Engine:
         segments: SegmentWriter | None = None,
         on_second: Callable[[ClosedSecond], None] | None = None,
         stages: Stages | None = None,
+        duplicates_ns: int = 0,
     ) -> None:
         self.stages = stages or Stages()
         self.decoder = Decoder()
+        self.duplicates = Duplicates(duplicates_ns)
         self.points = Points()
         self.analysis = Analysis(config, self.stages)
         self.sessions = 0
@@ -81,6 +85,7 @@ class Engine:
         self.stages.packets += batch.packets
         with self.stages.time("decode"):
             records = self.decoder.decode(batch)
+            self.duplicates.mark(batch, records)
             if self._store:
                 self.points.add(records)
         return records
@@ -128,6 +133,7 @@ def warm_up() -> None:
     engine.finish()
     warm_up_analysis()
     warm_up_points()
+    warm_up_duplicates()
     notice.cancel()
 
 

@@ -67,8 +67,9 @@ class Summary:
 class Ingest:
     """Writes into one store; use it in a `with`. StoreError where another process writes."""
 
-    def __init__(self, root: Path, progress: Progress | None = None) -> None:
+    def __init__(self, root: Path, progress: Progress | None = None, duplicates_ns: int = 0) -> None:
         self.summary = Summary()
+        self._duplicates_ns = duplicates_ns
         self._root = open_store(root)
         self._progress = progress or (lambda path, bytes_read: None)
         self._lock = WriterLock(root, "ingest")
@@ -94,7 +95,7 @@ class Ingest:
         """Read one capture; CaptureError after what could be read is in the store."""
         source = PcapFileSource(path)
         source.open()
-        stream = _Stream(self._root, self._store, self._segments, self.summary)
+        stream = _Stream(self._root, self._store, self._segments, self.summary, self._duplicates_ns)
         try:
             while (batch := source.read()) is not None:
                 stream.take(batch)
@@ -115,12 +116,14 @@ class Ingest:
 class _Stream:
     """One file on its way into the store."""
 
-    def __init__(self, root: Path, store: StoreWriter, segments: SegmentWriter, summary: Summary) -> None:
+    def __init__(
+        self, root: Path, store: StoreWriter, segments: SegmentWriter, summary: Summary, duplicates_ns: int
+    ) -> None:
         self._root = root
         self._store = store
         self._segments = segments
         self._summary = summary
-        self._engine = Engine(AnalysisConfig(), store, segments, self._note)
+        self._engine = Engine(AnalysisConfig(), store, segments, self._note, duplicates_ns=duplicates_ns)
         self._limit_ns = time.time_ns() + DAY_NS
         self._complete_until = take_snapshot(root, LiveTail(root)).complete_until
         self._published = store.published

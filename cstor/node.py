@@ -68,7 +68,8 @@ class Node:
         sequence = Sequence(self._root)
         self._store = StoreWriter(self._root, sequence, live=True)
         self._segments = self._segment_writer(sequence) if config.store_packets else None
-        self._engine = Engine(AnalysisConfig(live=True), self._store, self._segments)
+        duplicates_ns = int(config.duplicates_ms * 1e6)
+        self._engine = Engine(AnalysisConfig(live=True), self._store, self._segments, duplicates_ns=duplicates_ns)
         self._stats = NodeStats(self._root, config.api.name, self._sources)
         self._maintenance = Maintenance(self._root, config.retention)
         self._clock.begin(time.time_ns() // SECOND_NS)
