@@ -6,138 +6,133 @@ and as 16 bytes, for ranges. Each file is written under a hidden name and rename
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 
-from cstor.buckets.second import OUTCOMES
-from cstor.metrics.registry import COUNTERS, HISTOGRAMS
-from cstor.store import address, duck
-from cstor.store.grouping import Ints, group_rows
+from cstor.buckets.second import OUTCOMES, SESSION, ClosedSecond, SessionBatch
+from cstor.metrics.registry import HISTOGRAMS
+from cstor.store.addresses import End, end_of
+from cstor.store.columns import Seconds, number_equal
+from cstor.store.grouping import Ints
 from cstor.store.layout import FORMAT_VERSION
-from cstor.store.rows import Rows, absent_value
+from cstor.store.parquet_encode import transpose
+from cstor.store.parquet_file import Column, ParquetFile, present, words_of
+from cstor.store.sessions_sql import session_columns
 
-_KEYS = (
-    "c.ip AS client_ip, s.ip AS server_ip, c.addr AS client_addr, s.addr AS server_addr, "
-    "CASE WHEN is_other THEN NULL ELSE server_port END AS server_port, "
-    "CASE WHEN is_other THEN NULL ELSE protocol END AS protocol, "
-    "nullif(vni, -1) AS vni, nullif(vlan, -1) AS vlan, is_copy, is_other"
-)
-_JOINS = "LEFT JOIN address c ON c.id = r.client LEFT JOIN address s ON s.id = r.server"
-SESSION_PARTS = ("count", "sum", "min", "max", "p50", "p95", "p99")
+METRICS = words_of([base.key.encode() for base in HISTOGRAMS])
+ENDINGS = words_of([name.encode() for name in OUTCOMES])
+LINE = 8  # int64 fields of a session that lie in one cache line
+
+_KEYS = ("server_port", "protocol", "vni", "vlan", "is_copy", "is_other")
+_SESSION_KEYS = ("client_hi", "client_lo", "server_hi", "server_lo", *_KEYS[:-1])
+_SESSION_HEADS = (*_SESSION_KEYS, "start_ns", "end_ns", "client_port", "role_guessed", "outcome", "history")
 
 
 class ParquetWriter:
     """Writes parts of a store. Not for several threads at once."""
 
     def __init__(self) -> None:
-        self._connection = duck.connect(duck.WRITE_MEMORY_MB)
+        self._file = ParquetFile()
 
-    def close(self) -> None:
-        self._connection.close()
+    def seconds(self, seconds: Sequence[ClosedSecond], latency: Path, series: Path) -> None:
+        """latency/, one row per (second, conversation, timing, bin); then series/, one per (second, conversation)."""
+        rows = Seconds(seconds)
+        ends = [end_of(rows.keys, side) for side in ("client", "server")]
+        keys = {name: np.ascontiguousarray(rows.keys[name]) for name in _KEYS}
+        bins = rows.bins()
+        if len(bins.row):
+            of_bins = [
+                Column("t", "i64", rows.t[bins.row]),
+                *_key_columns({name: column[bins.row] for name, column in keys.items()}, _of(ends, bins.row)),
+                Column("metric", "text", bins.metric, None, METRICS),
+                Column("bin", "i16", bins.bin),
+                Column("n", "i32", bins.n),
+            ]
+            self._write(latency, "latency", len(bins.row), of_bins)
+        scalars = [Column(key, "i64", base.values, base.where) for key, base in rows.scalars().items()]
+        columns = [Column("t", "i64", rows.t), *_key_columns(keys, ends), *scalars]
+        self._write(series, "series", len(rows), columns)
 
-    def series(self, rows: Rows, path: Path) -> None:
-        """One row per (second, conversation) with its scalar bases, in the order of `rows`."""
-        bases = rows.present()
-        table = {"t": rows.t, **_keys(self._connection, rows.keys)} | {key: rows.column(key) for key in bases}
-        columns = [f'nullif("{key}", {absent_value(key)}) AS "{key}"' for key in bases]
-        self._connection.register("r", table)
-        self._write(f"SELECT t, {', '.join([_KEYS, *columns])} FROM r {_JOINS}", "series", path)
-
-    def latency(self, rows: Rows, path: Path) -> bool:
-        """One row per (second, conversation, timing, bin), by time and timing; False and no file if none was timed."""
-        bins = rows.bins
-        if not len(bins):
-            return False
-        # Sorted here, on integers: by SQL it takes as long as all the rest.
-        order = np.argsort((rows.t[bins["row"]] - rows.t.min()) * len(HISTOGRAMS) + bins["metric"], kind="stable")
-        bins = bins[order]
-        owners = bins["row"]
-        table = {name: column[owners] for name, column in _keys(self._connection, rows.keys).items()}
-        table |= {"t": rows.t[owners], "metric_id": bins["metric"], "bin": bins["bin"], "n": bins["n"]}
-        names = np.array([base.key for base in HISTOGRAMS], object)
-        self._connection.register("names", {"id": np.arange(len(names), dtype=np.int16), "metric": names})
-        self._connection.register("r", table)
-        columns = f"t, {_KEYS}, names.metric AS metric, bin, n"
-        joins = f"{_JOINS} JOIN names ON names.id = r.metric_id"
-        self._write(f"SELECT {columns} FROM r {joins}", "latency", path)
-        return True
-
-    def sessions(self, rows: np.ndarray, ids: Ints, path: Path) -> None:
+    def sessions(self, batches: Sequence[SessionBatch], ids: Ints, path: Path) -> None:
         """One row per session."""
-        self._write(sessions_query(self._connection, rows, ids), "sessions", path)
+        heads = np.concatenate([_heads(batch.rows) for batch in batches])
+        self._write(path, "sessions", len(heads), _session_columns(batches, heads, ids))
 
-    def _write(self, query: str, dataset: str, path: Path) -> None:
+    def _write(self, path: Path, dataset: str, rows: int, columns: Iterable[Column]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         hidden = path.with_name(f".{path.name}.tmp")
-        copy_parquet(self._connection, query, dataset, hidden)
+        metadata = {"cclear_dataset": dataset, "cclear_format": str(FORMAT_VERSION)}
+        self._file.write(hidden, rows, columns, metadata)
         hidden.replace(path)
-        for name in ("r", "address"):
-            self._connection.unregister(name)
 
 
-def copy_parquet(connection: duckdb.DuckDBPyConnection, query: str, dataset: str, path: Path) -> None:
-    """Write the answer of a query as a file of this store's format."""
-    metadata = f"{{cclear_dataset: '{dataset}', cclear_format: '{FORMAT_VERSION}'}}"
-    connection.execute(
-        f"COPY ({query}) TO {duck.quoted(str(path))} (FORMAT parquet, COMPRESSION zstd, KV_METADATA {metadata})"
-    )
+def _of(ends: list[End], rows: Ints) -> list[End]:
+    return [end._replace(numbers=end.numbers[rows]) for end in ends]
 
 
-def sessions_query(connection: duckdb.DuckDBPyConnection, rows: np.ndarray, ids: Ints) -> str:
-    """Register sessions with a connection; the query that reads them as they stand in files."""
-    table: dict[str, Any] = {"id": ids, **_keys(connection, rows)}
-    for name in ("start_ns", "end_ns", "client_port"):
-        table[name] = np.ascontiguousarray(rows[name])
-    table["role_guessed"] = rows["role_guessed"].astype(bool)
-    table["outcome"] = np.array(OUTCOMES, object)[rows["outcome"]]
-    table["history"] = np.array([text.decode("ascii", "replace") for text in rows["history"].tolist()], object)
-    columns = ["r.id AS id", "start_ns", "end_ns", _KEYS, "client_port", "role_guessed", "outcome", "history"]
-    for name, absent in _session_columns(rows):
-        table[name] = np.ascontiguousarray(rows[name])
-        columns.append(f'nullif("{name}", {absent}) AS "{name}"')
-    connection.register("r", table)
-    return f"SELECT {', '.join(columns)} FROM r {_JOINS}"
+def _key_columns(keys: dict[str, np.ndarray], ends: list[End]) -> Iterator[Column]:
+    """Key columns; the folded rest has none."""
+    is_other = keys["is_other"]
+    where = np.flatnonzero(is_other == 0) if is_other.any() else None
+
+    def kept(values: np.ndarray) -> np.ndarray:
+        return values if where is None else values[where]
+
+    for end in ends:
+        yield Column(f"{end.side}_ip", "text", kept(end.numbers), where, end.text)
+    for end in ends:
+        yield Column(f"{end.side}_addr", "blob", kept(end.numbers), where, end.raw)
+    for name, kind in (("server_port", "i32"), ("protocol", "i16")):
+        yield Column(name, kind, kept(keys[name]), where)
+    for name, kind in (("vni", "i32"), ("vlan", "i16")):
+        yield present(name, kind, keys[name], -1)
+    yield Column("is_copy", "bool", keys["is_copy"])
+    yield Column("is_other", "bool", is_other)
 
 
-def _session_columns(rows: np.ndarray) -> list[tuple[str, int]]:
-    """Counters and timings that any of the sessions has, with the number that stands for "absent"."""
-    out = []
-    for base in COUNTERS:
-        absent = 0 if base.kind == "sum" else -1
-        if (rows[base.key] != absent).any():
-            out.append((base.key, absent))
-    for base in HISTOGRAMS:
-        if (rows[f"{base.key}_count"] > 0).any():
-            out += [(f"{base.key}_{part}", 0 if part == "count" else -1) for part in SESSION_PARTS]
+def _heads(rows: np.ndarray) -> np.ndarray:
+    """What is said of a session beside its numbers; copied field by field, since rows are long."""
+    out = np.empty(len(rows), [(name, SESSION[name]) for name in _SESSION_HEADS])
+    for name in _SESSION_HEADS:
+        out[name] = rows[name]
     return out
 
 
-def _keys(connection: duckdb.DuckDBPyConnection, keys: np.ndarray) -> dict[str, np.ndarray]:
-    """Key columns; addresses as numbers into the table `address`, so that each is made into text once."""
-    n = len(keys)
-    is_other = keys["is_other"].astype(bool) if "is_other" in (keys.dtype.names or ()) else np.zeros(n, bool)
-    ends = np.empty((2 * n, 2), np.int64)
-    for column, half in enumerate(("hi", "lo")):
-        ends[:n, column], ends[n:, column] = keys[f"client_{half}"], keys[f"server_{half}"]
-    groups = group_rows(ends)
-    _register_addresses(connection, ends[groups.first])
-    number = groups.number.astype(np.int32)
-    out = {"client": np.where(is_other, -1, number[:n]), "server": np.where(is_other, -1, number[n:])}
-    for name in ("server_port", "vni"):
-        out[name] = keys[name].astype(np.int32)
-    for name in ("protocol", "vlan"):
-        out[name] = keys[name].astype(np.int16)
-    return out | {"is_copy": keys["is_copy"].astype(bool), "is_other": is_other}
+def _session_columns(batches: Sequence[SessionBatch], heads: np.ndarray, ids: Ints) -> Iterator[Column]:
+    yield Column("id", "i64", ids)
+    yield Column("start_ns", "i64", heads["start_ns"])
+    yield Column("end_ns", "i64", heads["end_ns"])
+    keys = {name: np.ascontiguousarray(heads[name]) for name in _KEYS[:-1]}
+    keys["is_other"] = np.zeros(len(heads), np.uint8)
+    yield from _key_columns(keys, [end_of(heads, side) for side in ("client", "server")])
+    yield Column("client_port", "i32", heads["client_port"])
+    yield Column("role_guessed", "bool", np.ascontiguousarray(heads["role_guessed"]))
+    yield Column("outcome", "text", heads["outcome"], None, ENDINGS)
+    history, first = number_equal(np.ascontiguousarray(heads["history"]).view(np.int64).reshape(len(heads), -1))
+    texts = [text.decode("ascii", "replace").encode() for text in heads["history"][first].tolist()]
+    yield Column("history", "text", history, None, words_of(texts))
+    yield from _numbers(batches, len(heads))
 
 
-def _register_addresses(connection: duckdb.DuckDBPyConnection, ends: Ints) -> None:
-    raw = address.to_bytes(ends[:, 0], ends[:, 1])
-    columns = {
-        "id": np.arange(len(raw), dtype=np.int32),
-        "ip": np.array([address.to_text(one) for one in raw], object),
-        "addr": np.array([*raw, None], object)[:-1],
-    }
-    connection.register("address", columns)
+def _numbers(batches: Sequence[SessionBatch], total: int) -> Iterator[Column]:
+    """Counters and timings that any session has. A column alone would touch a cache line for each number, so those of
+    one line are turned into columns together."""
+    fields: Any = SESSION.fields
+    by_line: dict[int, list[tuple[int, str, int]]] = {}
+    for name, absent in session_columns():
+        at = fields[name][1] // 8
+        by_line.setdefault(at // LINE, []).append((at % LINE, name, absent))
+    lines = np.empty((LINE, total), np.int64)
+    for line, named in by_line.items():
+        begin = 0
+        for batch in batches:
+            matrix = np.ascontiguousarray(batch.rows).view(np.int64).reshape(len(batch.rows), -1)
+            transpose(matrix[:, LINE * line : LINE * (line + 1)], lines[:, begin : begin + len(matrix)])
+            begin += len(matrix)
+        for at, name, absent in named:
+            column = present(name, "i64", lines[at], absent)
+            if len(column.values):
+                yield column

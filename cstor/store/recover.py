@@ -67,4 +67,3 @@ def _recover_logs(root: Path) -> None:
         if sessions and not published:
             publisher.sessions(hour, sequence, sessions)
         path.unlink()
-    publisher.close()

@@ -21,10 +21,9 @@ from cstor.metrics.registry import BASES, METRICS
 from cstor.store import duck
 from cstor.store.layout import SECOND_NS
 from cstor.store.live import LiveTail
-from cstor.store.parquet import sessions_query
 from cstor.store.query import QueryError
+from cstor.store.sessions_sql import session_ids, sessions_query
 from cstor.store.snapshot import SessionSources, Snapshot, take_snapshot
-from cstor.store.writer import session_ids
 from wire.filters.grammar import Expression, parse
 from wire.filters.sql import SESSIONS, where
 

@@ -20,23 +20,21 @@ import numpy as np
 
 from cstor.buckets.second import ClosedSecond, SessionBatch
 from cstor.store import codec, log
-from cstor.store.grouping import Ints
 from cstor.store.held import Held
 from cstor.store.layout import LIVE, SECOND_NS, hour_folder, hour_of, part_name
 from cstor.store.log import LogWriter
 from cstor.store.parquet import ParquetWriter
 from cstor.store.replay import read_log
-from cstor.store.rows import join
 from cstor.store.sequence import Sequence
+from cstor.store.sessions_sql import session_ids
 from cstor.store.tables import TableWriter
 
 MAX_ROWS = 250_000  # of one part in memory: a part that grows beyond is published early
-MAX_SESSIONS = 50_000
+MAX_SESSIONS = 50_000  # fits SESSION_ID_BITS
 EARLY_ROWS = 32_768  # an ingest publishes from here on when the publisher has nothing else to do
 EARLY_SESSIONS = 8_192
 MAX_WAITING = 4  # parts that wait for the publisher before the writer waits for it
 LOGS_KEPT_S = 130.0  # after publishing; with a part a minute, readers have two to three minutes in memory
-SESSION_ID_BITS = 20  # a part's sequence above, the row within below: MAX_SESSIONS fits
 
 Item = TypeVar("Item", ClosedSecond, SessionBatch)
 
@@ -53,11 +51,6 @@ class OpenPart(Generic[Item]):
     rows: int = 0
 
 
-def session_ids(sequence: int, count: int) -> Ints:
-    """Ids of a part's sessions in the order of their coming: the same while they are live and when they are filed."""
-    return (sequence << SESSION_ID_BITS) + np.arange(count, dtype=np.int64)
-
-
 def log_path(root: Path, dataset: str, hour: int, sequence: int) -> Path:
     return root / LIVE / f"{dataset}-{hour}-{sequence:010d}.log"
 
@@ -69,23 +62,21 @@ class Publisher:
         self._root = root
         self._parquet = ParquetWriter()
 
-    def close(self) -> None:
-        self._parquet.close()
-
     def series(self, hour: int, sequence: int, seconds: list[ClosedSecond]) -> None:
         """latency/ first, then series/: see above."""
-        rows = join(sorted(seconds, key=lambda second: second.t))
-        if not len(rows):
+        seconds = sorted((second for second in seconds if len(second.keys)), key=lambda second: second.t)
+        if not seconds:
             return
-        name = part_name(int(rows.t.min()), int(rows.t.max()) + 1, 0, sequence)
-        self._parquet.latency(rows, hour_folder(self._root, "latency", hour) / name)
-        self._parquet.series(rows, hour_folder(self._root, "series", hour) / name)
+        name = part_name(seconds[0].t, seconds[-1].t + 1, 0, sequence)
+        folders = (hour_folder(self._root, dataset, hour) for dataset in ("latency", "series"))
+        self._parquet.seconds(seconds, *(folder / name for folder in folders))
 
     def sessions(self, hour: int, sequence: int, batches: list[SessionBatch]) -> None:
-        rows = np.concatenate([batch.rows for batch in batches])
-        start, end = int(rows["start_ns"].min()) // SECOND_NS, int(rows["end_ns"].max()) // SECOND_NS + 1
+        start = min(int(batch.rows["start_ns"].min()) for batch in batches) // SECOND_NS
+        end = max(int(batch.rows["end_ns"].max()) for batch in batches) // SECOND_NS + 1
         path = hour_folder(self._root, "sessions", hour) / part_name(start, end, 0, sequence)
-        self._parquet.sessions(rows, session_ids(sequence, len(rows)), path)
+        ids = session_ids(sequence, sum(len(batch.rows) for batch in batches))
+        self._parquet.sessions(batches, ids, path)
 
 
 class StoreWriter:
@@ -199,7 +190,6 @@ class StoreWriter:
         self._drop_logs(0.0)
         self._pool.shutdown()
         self.tables.close()
-        self._publisher.close()
 
     def _part(self, parts: dict[int, OpenPart[Item]], dataset: str, hour: int) -> OpenPart[Item]:
         part = parts.get(hour)
