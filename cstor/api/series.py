@@ -1,7 +1,8 @@
-"""POST and GET series: analytics of conversations, see cstor/store/query.py for questions, answer.py for answers.
+"""POST and GET series: analytics of conversations, of links and of the node itself.
 
-POST takes up to 200 questions and answers NDJSON, a line for each in turn; a question that is wrong gets a line
-{"id": ..., "error": {problem}}, the others their answers. GET asks one question by its parameters and answers JSON.
+Questions are those of cstor/store/query.py, answers those of answer.py. POST takes up to 200 questions and answers
+NDJSON, a line for each in turn; a question that is wrong gets a line {"id": ..., "error": {problem}}, the others their
+answers. GET asks one question by its parameters and answers JSON.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ from cstor.api.problems import Problem, bad_request
 from cstor.api.readers import series_reader
 from cstor.api.times import read_seconds
 from cstor.store.answer import as_json
-from cstor.store.query import NotServed
 from cstor.store.series import Answer
 from wire.filters.error import FilterError
 
@@ -36,11 +36,13 @@ _NUMBERS = ("step", "limit", "totals", "plan")
 
 
 class SeriesView(APIView):
-    """Bases per bucket and group of conversations."""
+    """Bases per bucket and group of conversations, links (points) or the node's own counters (node)."""
 
     @extend_schema(request=OpenApiTypes.OBJECT, responses={(200, "application/x-ndjson"): OpenApiTypes.OBJECT})
     def post(self, request: Request) -> StreamingHttpResponse:
-        """{"queries": [{id, filter, by, metrics, from, to, step, order, limit, keep, totals, points, plan}]}"""
+        """{"queries": [{id, subject, filter, by, metrics, from, to, step, order, limit, keep, totals, points,
+        plan}]}
+        """
         body = request.data
         queries = body.get("queries") if isinstance(body, dict) else None
         if not isinstance(queries, list):
@@ -95,8 +97,6 @@ def _with_seconds(raw: dict[str, Any]) -> dict[str, Any]:
 
 def problem_of(error: Exception) -> Problem:
     """What a question's error looks like to who asked."""
-    if isinstance(error, NotServed):
-        return Problem(501, "Not yet served", str(error))
     if isinstance(error, FilterError):
         return Problem(400, "Bad filter", str(error), pointer=error.pointer(), column=error.column)
     if isinstance(error, duckdb.OutOfMemoryException):

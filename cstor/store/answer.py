@@ -22,7 +22,7 @@ import numpy as np
 from cstor.metrics.histogram import PAIR, Cells, to_flat
 from cstor.store import address
 from cstor.store.merge import OTHER, Merged
-from cstor.store.query import ADDRESS_KEYS, NET_KEYS, key_width
+from cstor.store.query import ADDRESS_KEYS, NET_KEYS, TEXT_KEYS, key_width
 from cstor.store.rows import absent_value
 from cstor.store.series import Answer, plan_of
 
@@ -84,7 +84,11 @@ def key_texts(answer: Answer) -> dict[str, list[Any]]:
     column = 0
     for key in answer.query.by:
         width = key_width(key)
-        out[key] = _texts(key, answer.keys[:, column : column + width])
+        numbers = answer.keys[:, column : column + width]
+        if key in TEXT_KEYS:
+            out[key] = [answer.words[number] or None for number in numbers[:, 0].tolist()]
+        else:
+            out[key] = _texts(key, numbers)
         column += width
     return out
 

@@ -33,6 +33,11 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def quoted_name(text: str) -> str:
+    """An identifier."""
+    return '"' + text.replace('"', '""') + '"'
+
+
 def copy_parquet(connection: duckdb.DuckDBPyConnection, query: str, dataset: str, path: Path, step: int = 1) -> None:
     """Write the answer of a query as a file of this store's format; a row covers `step` seconds."""
     metadata = f"{{cclear_dataset: '{dataset}', cclear_format: '{FORMAT_VERSION}', cclear_step: '{step}'}}"

@@ -11,12 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from cstor.buckets.second import ClosedSecond, SessionBatch
-from cstor.store.codec import Decoder
-from cstor.store.layout import LIVE
-from cstor.store.log import END, HEAD, SECOND, SESSIONS, read_blocks
+import numpy as np
 
-_LOG = re.compile(r"^(series|sessions)-(-?\d+)-(\d{10})\.log$")
+from cstor.buckets.second import ClosedSecond, SessionBatch
+from cstor.store.codec import Decoder, TableDecoder
+from cstor.store.layout import LIVE, TABLES
+from cstor.store.log import END, HEAD, ROWS, SECOND, SESSIONS, Block, read_blocks
+from cstor.store.tables import DTYPES
+
+_LOG = re.compile(rf"^(series|sessions|{'|'.join(TABLES)})-(-?\d+)-(\d{{10}})\.log$")
 
 
 class PartKey(NamedTuple):
@@ -33,9 +36,10 @@ class LivePart:
 
     seconds: list[ClosedSecond] = field(default_factory=list)
     sessions: list[SessionBatch] = field(default_factory=list)
+    rows: list[np.ndarray] = field(default_factory=list)  # of a small table
     is_whole: bool = False  # its END was read: the published file holds nothing else
     position: int = 0
-    decoder: Decoder | None = None
+    decoder: Decoder | TableDecoder | None = None
 
 
 class LivePartView(NamedTuple):
@@ -44,6 +48,7 @@ class LivePartView(NamedTuple):
     seconds: list[ClosedSecond]
     sessions: list[SessionBatch]
     is_whole: bool
+    rows: list[np.ndarray]
 
 
 class LiveTail:
@@ -63,28 +68,37 @@ class LiveTail:
                 if found:
                     key = PartKey(found[1], int(found[2]), int(found[3]))
                     present.add(key)
-                    self._read_on(path, self._parts.setdefault(key, LivePart()))
+                    self._read_on(path, key, self._parts.setdefault(key, LivePart()))
             self._forget(present)
             return {
-                key: LivePartView(part.seconds[:], part.sessions[:], part.is_whole) for key, part in self._parts.items()
+                key: LivePartView(part.seconds[:], part.sessions[:], part.is_whole, part.rows[:])
+                for key, part in self._parts.items()
             }
 
-    def _read_on(self, path: Path, part: LivePart) -> None:
+    def _read_on(self, path: Path, key: PartKey, part: LivePart) -> None:
         if part.is_whole:
             return
         try:
             with path.open("rb") as file:
                 for block in read_blocks(file, part.position):
                     part.position = block.end
-                    if block.kind == HEAD:
-                        part.decoder = Decoder(block.payload)
-                    elif block.kind == SECOND and part.decoder:
-                        part.seconds.append(part.decoder.second(block.payload))
-                    elif block.kind == SESSIONS and part.decoder:
-                        part.sessions.append(part.decoder.sessions(block.payload))
-                    part.is_whole = block.kind == END
+                    self._take(block, key, part)
         except FileNotFoundError:
             pass  # published since the folder was read: its Parquet file is found instead
+
+    @staticmethod
+    def _take(block: Block, key: PartKey, part: LivePart) -> None:
+        decoder = part.decoder
+        if block.kind == HEAD:
+            is_table = key.dataset in DTYPES
+            part.decoder = TableDecoder(block.payload, DTYPES[key.dataset]) if is_table else Decoder(block.payload)
+        elif isinstance(decoder, TableDecoder) and block.kind == ROWS:
+            part.rows.append(decoder.rows(block.payload))
+        elif isinstance(decoder, Decoder) and block.kind == SECOND:
+            part.seconds.append(decoder.second(block.payload))
+        elif isinstance(decoder, Decoder) and block.kind == SESSIONS:
+            part.sessions.append(decoder.sessions(block.payload))
+        part.is_whole = block.kind == END
 
     def _forget(self, present: set[PartKey]) -> None:
         for key in [key for key in self._parts if key not in present]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cstor.metrics.histogram import Cells, build
-from cstor.metrics.registry import BASES
+from cstor.metrics.registry import KINDS
 from cstor.store.grouping import Ints, group_rows
 
 OTHER = -1
@@ -90,7 +90,7 @@ def merge(parts: Sequence[Partial], scalars: Sequence[str], histograms: Sequence
     columns = {}
     for key in scalars:
         column = np.concatenate([part.scalars[key] for part in parts] or [np.zeros(0, np.int64)])[order]
-        columns[key] = _REDUCE[BASES[key].kind].reduceat(column, starts) if len(starts) else column
+        columns[key] = _REDUCE[KINDS[key]].reduceat(column, starts) if len(starts) else column
     first = order[starts]
     return Merged(t[first], group[first], columns, _cells(codes, code[first], bins, histograms))
 
@@ -118,7 +118,7 @@ def totals_of(merged: Merged, halved: bool) -> Merged:
     owner = np.searchsorted(merged.t[starts], merged.t)
     columns = {}
     for key, column in merged.scalars.items():
-        kind = BASES[key].kind
+        kind = KINDS[key]
         total = _REDUCE[kind].reduceat(column, starts) if len(starts) else column
         columns[key] = total // 2 if halved and kind == "sum" else total
     cells = {}

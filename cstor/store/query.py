@@ -1,12 +1,15 @@
 """A question about series: what the API and the command line ask, checked and made exact. Pure, no I/O.
 
-id        anything, handed back                       subject  conversations (points, node: not yet served)
+id        anything, handed back                       subject  conversations | points (links) | node (its counters)
 filter    text of the filter language                 by       keys to group by, [] for one row per bucket
 metrics   metric or base keys; all bases if left out  from, to, step   epoch seconds; multiples of the step
 order     metrics or sums to rank groups by           limit    groups kept for each of them
 keep      groups to keep whatever their rank          totals   add a row per bucket over all groups
 points    primary (no copies) | all                   plan     answer counts only
 encoding  lists | packed (histograms)
+
+Each subject has keys and metrics of its own. Links know their VNI alone, so a filter over them names VNIs; the node's
+counters take no filter.
 """
 
 from __future__ import annotations
@@ -14,13 +17,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from cstor.metrics.registry import BASES, HISTOGRAMS, METRICS, SCALARS
+from cstor.metrics.metric import SUBJECTS, Subject
+from cstor.metrics.registry import BASES_OF, METRICS_OF
 from cstor.store import address
 from cstor.store.grouping import Ints
+from wire.filters.error import FilterRefused
 from wire.filters.grammar import Everything, Expression, FilterError, leaves, parse
 from wire.filters.terms import Vni
 
@@ -36,22 +41,29 @@ KEYS = (
     "server_net",
     "host",
 )
+KEYS_OF: dict[Subject, tuple[str, ...]] = {
+    "conversations": KEYS,
+    "points": ("vni",),
+    "node": ("source", "thread", "reason"),
+}
+TEXT_KEYS = KEYS_OF["node"]
 ADDRESS_KEYS = ("client_ip", "server_ip", "host")
 NET_KEYS = ("client_net", "server_net")
-SUBJECTS = ("conversations", "points", "node")
-DEFAULT_ORDER = ("bytes", "failures", "retransmissions")
+DEFAULT_ORDER: dict[Subject, tuple[str, ...]] = {
+    "conversations": ("bytes", "failures", "retransmissions"),
+    "points": ("bytes", "drops"),
+    "node": ("packets", "drops", "events"),
+}
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 50_000
 MAX_ROWS = 2_000_000  # of an answer
 MAX_TIME = 1 << 40
 
+Choice = TypeVar("Choice", bound=str)
+
 
 class QueryError(ValueError):
     """A question that cannot be understood; the text says what is wrong and what to do."""
-
-
-class NotServed(QueryError):
-    """A question that is right, and not yet answered by this version."""
 
 
 class Ranking(NamedTuple):
@@ -81,6 +93,7 @@ class SeriesQuery:
     copies: bool = False
     plan: bool = False
     packed: bool = False
+    subject: Subject = "conversations"
 
 
 def key_width(key: str) -> int:
@@ -102,17 +115,13 @@ def parse_query(raw: object, whole: Range) -> SeriesQuery:
     unknown = set(raw) - set(_KNOWN)
     if unknown:
         raise QueryError(f"unknown member {sorted(map(str, unknown))[0]!r}; known: {', '.join(_KNOWN)}")
-    subject = raw.get("subject") or "conversations"
-    if subject not in SUBJECTS:
-        raise QueryError(f"unknown subject {subject!r}; known: {', '.join(SUBJECTS)}")
-    if subject != "conversations":
-        raise NotServed(f"subject {subject!r} is not yet served by this version; ask for 'conversations'")
+    subject = _choice(raw, "subject", SUBJECTS)
     text = _text(raw, "filter")
-    expression = parse(text)
-    by = _by(raw)
+    expression = _about(subject, parse(text), text)
+    by = _by(raw, subject)
     step = _integer(raw, "step", 1, low=1, high=MAX_TIME)
     start, end = _range(raw, step, whole)
-    scalars, histograms = _bases(_names(raw, "metrics"))
+    scalars, histograms = _bases(_names(raw, "metrics"), subject)
     about_vni = "vni" in by or "is_copy" in by or any(isinstance(leaf, Vni) for leaf in leaves(expression))
     return SeriesQuery(
         raw.get("id"),
@@ -124,13 +133,14 @@ def parse_query(raw: object, whole: Range) -> SeriesQuery:
         start,
         end,
         step,
-        tuple(_ranking(name) for name in _names(raw, "order") or DEFAULT_ORDER),
+        tuple(_ranking(name, subject) for name in _names(raw, "order") or DEFAULT_ORDER[subject]),
         _integer(raw, "limit", DEFAULT_LIMIT, low=0, high=MAX_LIMIT),
         _keep(raw, by),
         _flag(raw, "totals"),
         about_vni or _choice(raw, "points", ("primary", "all")) == "all",
         _flag(raw, "plan"),
         _choice(raw, "encoding", ("lists", "packed")) == "packed",
+        subject,
     )
 
 
@@ -142,6 +152,18 @@ _KNOWN = (
 
 def has_filter(query: SeriesQuery) -> bool:
     return not isinstance(query.filter, Everything)
+
+
+def _about(subject: Subject, expression: Expression, text: str) -> Expression:
+    """A filter that the subject can answer."""
+    if subject == "points":
+        for leaf in leaves(expression):
+            if not isinstance(leaf, Vni):
+                reason = f"'{leaf}' asks about packets, links know their VNI alone: use 'vni N', or conversations"
+                raise FilterRefused(reason, text, leaf.column, leaf.width)
+    if subject == "node" and not isinstance(expression, Everything):
+        raise QueryError("the node's own counters take no 'filter'; group them by source, thread or reason")
+    return expression
 
 
 def _text(raw: Mapping[str, Any], name: str) -> str:
@@ -184,19 +206,19 @@ def _flag(raw: Mapping[str, Any], name: str) -> bool:
     raise QueryError(f"{name!r} must be true or false")
 
 
-def _choice(raw: Mapping[str, Any], name: str, known: tuple[str, ...]) -> str:
+def _choice(raw: Mapping[str, Any], name: str, known: tuple[Choice, ...]) -> Choice:
     value = raw.get(name) or known[0]
     if value not in known:
-        raise QueryError(f"{name!r} must be one of {', '.join(known)}")
-    return str(value)
+        raise QueryError(f"unknown {name} {value!r}; it must be one of {', '.join(known)}")
+    return known[known.index(value)]
 
 
-def _by(raw: Mapping[str, Any]) -> tuple[str, ...]:
-    by = list(dict.fromkeys(_names(raw, "by")))
+def _by(raw: Mapping[str, Any], subject: Subject) -> tuple[str, ...]:
+    by, known = list(dict.fromkeys(_names(raw, "by"))), KEYS_OF[subject]
     for key in by:
-        if key not in KEYS:
-            raise QueryError(f"unknown key {key!r} in 'by'; known: {', '.join(KEYS)}")
-    if "vni" in by and "is_copy" not in by:
+        if key not in known:
+            raise QueryError(f"unknown key {key!r} in 'by'; known for {subject}: {', '.join(known)}")
+    if subject == "conversations" and "vni" in by and "is_copy" not in by:
         by.append("is_copy")
     return tuple(by)
 
@@ -212,26 +234,26 @@ def _range(raw: Mapping[str, Any], step: int, whole: Range) -> tuple[int, int]:
     return start, end
 
 
-def _bases(names: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _bases(names: list[str], subject: Subject) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Scalar and histogram bases that the named metrics are finished from, each once."""
+    metrics, bases = METRICS_OF[subject], BASES_OF[subject]
     wanted: dict[str, None] = {}
     for name in names:
-        if name in METRICS:
-            wanted.update(dict.fromkeys(METRICS[name].bases))
-        elif name in BASES:
+        if name in metrics:
+            wanted.update(dict.fromkeys(metrics[name].bases))
+        elif name in bases:
             wanted[name] = None
         else:
-            raise QueryError(f"unknown metric {name!r}; GET metrics lists them")
-    if not names:
-        wanted = dict.fromkeys(BASES)
-    scalars = tuple(base.key for base in SCALARS if base.key in wanted)
-    return scalars, tuple(base.key for base in HISTOGRAMS if base.key in wanted)
+            raise QueryError(f"unknown metric {name!r} of {subject}; GET metrics lists them")
+    chosen = [base for base in bases.values() if base.key in wanted or not names]
+    scalars = tuple(base.key for base in chosen if base.kind != "histogram")
+    return scalars, tuple(base.key for base in chosen if base.kind == "histogram")
 
 
-def _ranking(name: str) -> Ranking:
-    metric = METRICS.get(name)
+def _ranking(name: str, subject: Subject) -> Ranking:
+    metric, bases = METRICS_OF[subject].get(name), BASES_OF[subject]
     terms = dict(metric.terms) if metric and metric.kind in ("counter", "ratio") else {}
-    if not terms and name in BASES and BASES[name].kind == "sum":
+    if not terms and name in bases and bases[name].kind == "sum":
         terms = {name: 1}
     if not terms and metric and metric.kind == "histogram":
         terms = {f"{next(iter(metric.terms))}_sum": 1}
@@ -242,6 +264,8 @@ def _ranking(name: str) -> Ranking:
 
 def _keep(raw: Mapping[str, Any], by: tuple[str, ...]) -> Ints:
     groups = raw.get("keep") or []
+    if groups and by and by[0] in TEXT_KEYS:
+        raise QueryError("'keep' is for conversations and links; name a 'limit' that holds all counters of the node")
     if not isinstance(groups, list) or not all(isinstance(group, Mapping) for group in groups):
         raise QueryError("'keep' must be a list of objects with the keys of 'by'")
     rows = [[part for key in by for part in key_numbers(key, group.get(key))] for group in groups]
@@ -264,4 +288,4 @@ def key_numbers(key: str, value: Any) -> list[int]:
         raise QueryError(f"{value!r} is no {key} (in 'keep')") from None
 
 
-__all__ = ["FilterError", "NotServed", "QueryError", "Range", "Ranking", "SeriesQuery", "parse_query"]
+__all__ = ["FilterError", "QueryError", "Range", "Ranking", "SeriesQuery", "parse_query"]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cstor.buckets.second import BIN, CELL, CONVERSATION, DENSE, ClosedSecond
-from cstor.metrics.registry import BASES, SCALARS
+from cstor.metrics.registry import BASES, KINDS, SCALARS
 
 Ints = NDArray[np.int64]
 
@@ -25,7 +25,7 @@ _DENSE_NUMBER = {key: number for number, key in enumerate(DENSE)}
 
 def absent_value(base_key: str) -> int:
     """What stands in a column where the base was not measured."""
-    return ABSENT[BASES[base_key].kind]
+    return ABSENT[KINDS[base_key]]
 
 
 class Rows:

@@ -27,6 +27,7 @@ from cstor.store.rows import Rows, join
 from cstor.store.series_files import FilesSource
 from cstor.store.series_rows import RowsSource
 from cstor.store.snapshot import Snapshot, take_snapshot
+from cstor.store.table_source import answer_table
 
 ATTEMPTS = 5  # views of the store that are taken anew when files go while they are read
 
@@ -53,6 +54,7 @@ class Answer:
     totals: Merged | None
     groups: int  # before folding
     took_ms: float
+    words: Sequence[str] = ()  # that texts among the keys are numbers of
 
 
 class SeriesReader:
@@ -96,6 +98,11 @@ class SeriesReader:
 
     def _answer(self, query: SeriesQuery, snapshot: Snapshot, rows_cache: _RowsCache) -> Answer:
         began = time.perf_counter()
+        if query.subject != "conversations":
+            with self._lock:
+                table = answer_table(query, snapshot.table(query.subject, query.start, query.end), self._connection)
+            rows, head = _merged(query, [table.partial]), _head(query, snapshot, table.kept)
+            return _answered(query, head, table.kept, rows, table.groups, began, table.words)
         found = snapshot.series(query.start, query.end)
         sources: list[FilesSource | RowsSource] = []
         if found.seconds:
@@ -107,16 +114,7 @@ class SeriesReader:
             kept, groups = self._kept(query, [source.totals() for source in sources] if query.by else [])
             partials = [] if query.plan else [source.partial(kept) for source in sources]
         rows = _merged(query, partials)
-        head = Head(
-            complete_until(snapshot, query.step),
-            snapshot.kept_from,
-            snapshot.observed_in(query.start, query.end),
-            snapshot.revisions_in(query.start, query.end),
-            {ranking.name: floor for ranking, floor in zip(query.order, kept.floor, strict=True)} if kept else {},
-        )
-        totals = totals_of(rows, halved="host" in query.by) if query.totals else None
-        keys = kept.keys if kept else np.zeros((1, 0), np.int64)
-        return Answer(query, head, keys, rows, totals, groups, (time.perf_counter() - began) * 1e3)
+        return _answered(query, _head(query, snapshot, kept), kept, rows, groups, began)
 
     @staticmethod
     def _kept(query: SeriesQuery, totals: list[Totals]) -> tuple[Kept | None, int]:
@@ -138,6 +136,30 @@ class _RowsCache:
             self._joined.clear()  # one range at a time: they are large
             found = self._joined[(start, end)] = join(seconds)
         return found
+
+
+def _head(query: SeriesQuery, snapshot: Snapshot, kept: Kept | None) -> Head:
+    return Head(
+        complete_until(snapshot, query.step),
+        snapshot.kept_from,
+        snapshot.observed_in(query.start, query.end),
+        snapshot.revisions_in(query.start, query.end),
+        {ranking.name: floor for ranking, floor in zip(query.order, kept.floor, strict=True)} if kept else {},
+    )
+
+
+def _answered(
+    query: SeriesQuery,
+    head: Head,
+    kept: Kept | None,
+    rows: Merged,
+    groups: int,
+    began: float,
+    words: Sequence[str] = (),
+) -> Answer:
+    totals = totals_of(rows, halved="host" in query.by) if query.totals else None
+    keys = kept.keys if kept else np.zeros((1, 0), np.int64)
+    return Answer(query, head, keys, rows, totals, groups, (time.perf_counter() - began) * 1e3, words)
 
 
 def _merged(query: SeriesQuery, partials: list[Partial]) -> Merged:

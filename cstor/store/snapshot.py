@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+
 from cstor.buckets.second import ClosedSecond, SessionBatch
 from cstor.store.layout import HOUR_S, Part, hour_folder, hour_of, hours, part_of
 from cstor.store.ledger import Clock, Interval, Ledger, clipped, read_clock, read_ledger, united
@@ -56,6 +58,14 @@ class SessionSources:
     batches: list[tuple[int, SessionBatch]]
 
 
+@dataclass(frozen=True)
+class TableSources:
+    """What holds a small table's rows of a range; batches may hold others too."""
+
+    files: list[Path]
+    batches: list[np.ndarray]
+
+
 class Snapshot:
     """Made by `take_snapshot`."""
 
@@ -82,6 +92,12 @@ class Snapshot:
         held, parts = self._split("sessions", self._folders("sessions", hour_of(start), None))
         batches = [(key.sequence, batch) for key in sorted(held) for batch in held[key].sessions]
         return SessionSources(_overlapping(parts, start, end), batches)
+
+    def table(self, dataset: str, start: int, end: int) -> TableSources:
+        """Sources of the rows of [start, end) seconds of `points` or `node`."""
+        held, parts = self._split(dataset, self._folders(dataset, hour_of(start), end))
+        batches = [rows for key in sorted(held) for rows in held[key].rows]
+        return TableSources(_overlapping(parts, start, end), batches)
 
     @property
     def complete_until(self) -> int:

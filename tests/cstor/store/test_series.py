@@ -16,6 +16,7 @@ from cstor.store.sequence import Sequence
 from cstor.store.series import SeriesReader
 from cstor.store.writer import StoreWriter
 from tests.cstor.seconds import row, second
+from wire.filters.error import FilterError
 
 T = 1_700_000_400  # ten minutes before the end of an hour
 CLIENTS = ["10.0.0.1", "10.0.0.2", "10.0.1.3", "2001:db8::1"]
@@ -207,7 +208,12 @@ def test_it_answers_an_empty_store(tmp_path: Path) -> None:
         ({"keep": [7]}, "keep"),
         ({"by": ["server_ip"], "keep": [{"server_ip": "x"}]}, "server_ip"),
         ({"unheard_of": 1}, "unheard_of"),
-        ({"subject": "points"}, "not yet served"),
+        ({"subject": "packets"}, "subject"),
+        ({"subject": "points", "by": ["server_ip"]}, "known for points: vni"),
+        ({"subject": "points", "metrics": ["bytes_client"]}, "bytes_client"),
+        ({"subject": "points", "filter": "vni 7 and port 80"}, "links know their VNI alone"),
+        ({"subject": "node", "filter": "vni 7"}, "filter"),
+        ({"subject": "node", "by": ["reason"], "keep": [{"reason": "x"}]}, "keep"),
         ({"totals": "maybe"}, "totals"),
         ({"from": "soon"}, "from"),
         ([], "object"),
@@ -215,5 +221,5 @@ def test_it_answers_an_empty_store(tmp_path: Path) -> None:
 )
 def test_it_refuses_in_words(tmp_path: Path, question: Any, word: str) -> None:
     open_store(tmp_path)
-    with pytest.raises(QueryError, match=word):
+    with pytest.raises((QueryError, FilterError), match=word):
         SeriesReader(tmp_path).answer(question)
