@@ -46,11 +46,13 @@ def match_bpf(program, memory, buffer, offset, captured, wire_length, chosen, ou
             for word in range(MEMORY_WORDS):
                 memory[word] = 0  # libpcap's code for `geneve` may read a word that this packet did not write
             start = offset[index]
-            out[index] = run(program, memory, buffer, start, np.int64(captured[index]), np.int64(wire_length[index]))
+            length, whole = np.int64(captured[index]), np.int64(wire_length[index])
+            out[index] = run(program, memory, buffer, start, length, whole) != 0
 
 
 @kernel
 def run(program, memory, buffer, start, length, wire_length):
+    """What the program returns for a frame: how much of it to keep, or the number of a fanout; 0 where it gives up."""
     a, x, at, jumps = np.int64(0), np.int64(0), np.int64(0), 0
     while True:
         code, k = program[at, 0], program[at, 3]
@@ -58,34 +60,34 @@ def run(program, memory, buffer, start, length, wire_length):
         if code in (LD_ABS_H, LD_ABS_B, LD_ABS_W):
             size = 2 if code == LD_ABS_H else 1 if code == LD_ABS_B else 4
             if k + size > length:
-                return False
+                return np.int64(0)
             a = load(buffer, start + k, size)
         elif code & CLASS == JUMP_CLASS:
             if code == JUMP:
                 at += k if k < 0x80000000 else k - 0x100000000
                 jumps += 1
                 if jumps > MOST_JUMPS:
-                    return False
+                    return np.int64(0)
             else:
                 at += program[at - 1, 1] if jump_test(code, a, x if code & BY_X else k) else program[at - 1, 2]
         elif code == RETURN_K:
-            return k != 0
+            return k
         elif code == LDX_MSH:
             if k >= length:
-                return False
+                return np.int64(0)
             x = (u8(buffer, start + k) & 0xF) << 2
         elif code in (LD_IND_H, LD_IND_B, LD_IND_W):
             size = 2 if code == LD_IND_H else 1 if code == LD_IND_B else 4
             if k + x + size > length:
-                return False
+                return np.int64(0)
             a = load(buffer, start + k + x, size)
         elif code & CLASS == ALU_CLASS:
             operand = x if code & BY_X else k
             if operand == 0 and (code >> 4 == DIV or code >> 4 == MOD):
-                return False
+                return np.int64(0)
             a = arithmetic(code >> 4, a, operand)
         elif code == RETURN_A:
-            return a != 0
+            return a
         else:
             a, x = move(code, k, a, x, memory, wire_length)
 
