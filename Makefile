@@ -7,7 +7,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PYTEST := $(PY) -m pytest
 LOCK := $(VENV)/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11
-WITHOUT_DJANGO := tests/wire tests/cstor tests/cvu tests/lab
+WITHOUT_DJANGO := tests/wire tests/cstor tests/cvu tests/lab tests/bench
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-test run test lint bench reset lock
@@ -38,8 +38,9 @@ lint: $(VENV)/.tests ## Check style, types and migrations
 	$(PY) -m cclear.services -- $(PY) manage.py check
 	$(PY) -m cclear.services -- $(PY) manage.py makemigrations --check --dry-run
 
-bench: setup ## Print the table of benchmarks, on a trace of 1 GB
-	@exec $(PY) -m bench
+bench: setup $(VENV)-bench/.done ## Print the tables of benchmarks; OPTIONS=--write keeps them in docs/benchmarks.md
+	@scripts/system-packages bench || echo "Going on without them: their rows say so"
+	@exec $(PY) -m bench $(OPTIONS)
 
 reset: ## Ask, then delete all data (DATA_DIR, by default var/)
 	@exec $(PY) -m cclear.services.reset
@@ -48,6 +49,7 @@ lock: $(VENV)/.runs ## Lock the packages of requirements.in and requirements-dev
 	@$(PY) -m pip install -qq uv
 	$(LOCK) requirements.in -o requirements.txt
 	$(LOCK) requirements-dev.in -o requirements-dev.txt
+	$(LOCK) bench/requirements.in -o bench/requirements.txt
 	@npm run --silent lock
 
 $(VENV)/.runs: requirements.txt
@@ -62,6 +64,13 @@ $(VENV)/.tests: requirements-dev.txt $(VENV)/.runs
 	@echo "Installing the Python packages of requirements-dev.txt ..."
 	@$(PY) -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
+
+# nfstream, to be compared with: its packages are not those of cClear. Without it the benchmark goes on.
+$(VENV)-bench/.done: bench/requirements.txt | $(VENV)/.runs
+	@echo "Installing nfstream, which the benchmark compares with, into $(VENV)-bench ..."
+	@test -x $(VENV)-bench/bin/python || $(PYTHON) -m venv $(VENV)-bench
+	@$(VENV)-bench/bin/python -m pip install -qq --disable-pip-version-check --only-binary :all: --require-hashes \
+	  -r bench/requirements.txt && touch $@ || echo "nfstream could not be installed: its row will say so"
 
 node_modules/.built: package.json package-lock.json static/build.mjs
 	@command -v npm > /dev/null || { echo "cClear needs Node with npm for its pages: install Node 18 or newer"; exit 1; }
