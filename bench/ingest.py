@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.analysis import get_ready
+from bench.analysis import get_ready, into_page_cache
 from bench.table import megabytes, speed, table, verdict
 from bench.traces import MEMORY, traces_of
 from cstor.ingest import Ingest
@@ -75,6 +75,7 @@ def rows(trace: Path, runs: int) -> Iterator[tuple[str, ...]]:
 
 def main() -> None:
     traces = traces_of(None, __doc__)
+    into_page_cache(traces.plain)
     get_ready(traces.plain)
     print(table(HEAD, list(rows(traces.plain, 1 if traces.quick else 3))))
 

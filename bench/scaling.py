@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.analysis import analysed, get_ready, measured
+from bench.analysis import analysed, get_ready, into_page_cache, measured
 from bench.halves import write_halves
 from bench.pinned import pin
 from bench.starting import starting
@@ -86,6 +86,7 @@ def _faster(name: str, packets: int, seconds: float, alone_s: float) -> Row:
 def rows(traces: Traces) -> Iterator[Row]:
     """All rows; each comes when it has been measured."""
     trace, quick = traces.plain, traces.quick
+    into_page_cache(trace)
     cores = sorted(os.sched_getaffinity(0))
     yield from two_cores(trace, cores)
     yield from starting(trace, quick)

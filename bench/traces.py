@@ -13,13 +13,19 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from wire.packets.pcap import PcapWriter, open_capture
+
+SLICE_BYTES = 100_000_000
 MAKER = Path(__file__).resolve().parents[2] / "shared" / "bench" / "make_bench_trace.py"
 MEMORY = Path("/dev/shm")  # a memory file system, where there is one
 
 
 @dataclass(frozen=True)
 class Traces:
-    """Four traces of one model: two whole ones, and two of the same statistics for tools that take minutes."""
+    """Four traces of one model: two whole ones, and two of the same statistics for tools that take minutes.
+
+    Of a trace that was given there is its beginning, and no VXLAN.
+    """
 
     quick: bool = False
     given: Path | None = None
@@ -37,15 +43,31 @@ class Traces:
 
     @property
     def slice(self) -> Path:
+        if self.given:
+            return self._beginning_of(_there(self.given))
         return self._made("slice", "100MB", "2MB")
 
     @property
     def vxlan_slice(self) -> Path:
         return self._made("vxlan-slice", "100MB", "2MB", "--vxlan")
 
+    def _beginning_of(self, trace: Path) -> Path:
+        """A given trace if it is small, else its first packets."""
+        if trace.stat().st_size <= SLICE_BYTES:
+            return trace
+        path = _folder() / f"{trace.stem}-beginning.pcap"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open_capture(trace) as reader:
+            batches = iter(reader)
+            first = next(batches)
+            with PcapWriter(path, first.link_type) as writer:
+                writer.write(first)
+                while writer.bytes_written < SLICE_BYTES and (batch := next(batches, None)) is not None:
+                    writer.write(batch)
+        return path
+
     def _made(self, name: str, size: str, quick_size: str, *options: str) -> Path:
-        folder = Path(os.environ.get("CCLEAR_BENCH_DIR") or Path(tempfile.gettempdir()) / "cclear-bench")
-        folder, size = (folder / "quick", quick_size) if self.quick else (folder, size)
+        folder, size = (_folder() / "quick", quick_size) if self.quick else (_folder(), size)
         path = folder / f"{name}.pcap"
         if path.exists():
             return path
@@ -70,6 +92,10 @@ def traces_of(arguments: list[str] | None, description: str | None) -> Traces:
     parser.add_argument("--quick", action="store_true", help="small traces: whether it works, not how fast it is")
     options = parser.parse_args(arguments)
     return Traces(options.quick, options.trace)
+
+
+def _folder() -> Path:
+    return Path(os.environ.get("CCLEAR_BENCH_DIR") or Path(tempfile.gettempdir()) / "cclear-bench")
 
 
 def _there(path: Path) -> Path:
