@@ -17,6 +17,7 @@ from cstor.apichild import ApiChild
 from cstor.capture.reorder import ReorderWindow
 from cstor.capture.source import Source, make_source
 from cstor.config import NodeConfig
+from cstor.counters import Parts
 from cstor.engine import Engine, warm_up
 from cstor.flows.analysis import AnalysisConfig
 from cstor.stats import NodeStats
@@ -24,6 +25,7 @@ from cstor.store.clock import CaptureClock
 from cstor.store.layout import SECOND_NS, WriterLock, open_store
 from cstor.store.ledger import read_clock
 from cstor.store.maintain import Maintenance
+from cstor.store.node_rows import node_rows
 from cstor.store.recover import recover
 from cstor.store.retention import free_floor
 from cstor.store.segment import SegmentWriter
@@ -70,7 +72,9 @@ class Node:
         self._segments = self._segment_writer(sequence) if config.store_packets else None
         duplicates_ns = int(config.duplicates_ms * 1e6)
         self._engine = Engine(AnalysisConfig(live=True), self._store, self._segments, duplicates_ns=duplicates_ns)
-        self._stats = NodeStats(self._root, config.api.name, self._sources)
+        parts = Parts(self._sources, self._engine, self._window, self._store, self._segments)
+        self._stats = NodeStats(self._root, config.api.name, parts)
+        self._counted_until = time.time_ns() // SECOND_NS
         self._maintenance = Maintenance(self._root, config.retention)
         self._clock.begin(time.time_ns() // SECOND_NS)
         self._write_status()
@@ -119,6 +123,7 @@ class Node:
         self._engine.analysis.feed(released)
         self._engine.analysis.advance(self._horizon_ns)
         self._engine.drain()
+        self._count_second(now_ns // SECOND_NS)
         # The analysis holds two seconds open: the one of the horizon and the one before.
         self._tell_clock(self._horizon_ns // SECOND_NS - 1)
 
@@ -136,6 +141,13 @@ class Node:
                 self._window.add(records)
             newest_ns = int(batch.time_ns[-1])
         return min(now_ns, newest_ns)
+
+    def _count_second(self, now_s: int) -> None:
+        """The node's own counters of the second that has just ended are stored before the clock can pass it."""
+        if now_s > self._counted_until:
+            self._counted_until = now_s
+            rows = node_rows(now_s - 1, self._stats.rows(self._clock.complete_until))
+            self._store.tables.add("node", rows)
 
     def _tell_clock(self, closed_until: int) -> None:
         """Seconds before this have been handed to the store: say so, once the store has them on disk."""
@@ -158,8 +170,7 @@ class Node:
         self._write_status()
 
     def _write_status(self) -> None:
-        parts = (self._engine, self._window, self._store, self._segments)
         try:
-            self._stats.write(*parts, self._clock.complete_until, self._api.restarts)
+            self._stats.write(self._clock.complete_until, self._api.restarts)
         except OSError as error:
             log.warning("status cannot be written: %s", error.strerror)
