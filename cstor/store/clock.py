@@ -26,10 +26,13 @@ class CaptureClock:
 
     def begin(self, now_s: int) -> None:
         """The capture runs: the next whole second is the first to be observed."""
-        with changed_ledger(self._root) as ledger:
-            ledger.is_captured = True
         self._observed_from = now_s + 1
-        self._write(now_s)
+        try:
+            with changed_ledger(self._root) as ledger:
+                ledger.is_captured = True
+            self._write(now_s)
+        except OSError as error:
+            log.warning("the capture begins on a disk that takes nothing: %s", error)
 
     def tell(self, complete_until: int, held_from: int | None = None, lost: Sequence[int] = ()) -> None:
         """Seconds before `complete_until` are with the store, but none from `held_from` on, and not the `lost` ones."""

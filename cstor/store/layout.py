@@ -11,9 +11,11 @@ is never used twice: it tells a log and the file that it becomes apart from all 
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import re
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +28,8 @@ HOUR_S = 3600
 LIVE = "live"
 TABLES = ("points", "node")  # links, and the node itself: small, see tables.py
 DATASETS = ("series", "latency", "sessions", *TABLES)
+
+LOCK_ATTEMPTS, LOCK_PAUSE_S = 4, 0.05
 
 STEPS = {0: 1, 1: 1, 2: 10, 3: 60}  # level of a part of series or latency -> seconds that one of its rows covers
 
@@ -115,16 +119,22 @@ class WriterLock:
 
     def __enter__(self) -> WriterLock:
         fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.pread(fd, 200, 0).decode(errors="replace").strip() or "another process"
-            os.close(fd)
-            raise StoreError(
-                f"{self.path.parent}: {holder} is writing into this store; wait for it, or stop it"
-            ) from None
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, f"cstor {self.command} (process {os.getpid()})\n".encode(), 0)
+        for attempt in range(LOCK_ATTEMPTS):
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if attempt < LOCK_ATTEMPTS - 1:
+                    time.sleep(LOCK_PAUSE_S)  # `check` touches the lock for a moment, to see whether it is held
+                    continue
+                holder = os.pread(fd, 200, 0).decode(errors="replace").strip() or "another process"
+                os.close(fd)
+                raise StoreError(
+                    f"{self.path.parent}: {holder} is writing into this store; wait for it, or stop it"
+                ) from None
+        with contextlib.suppress(OSError):  # a full disk: the lock holds without its holder's name
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, f"cstor {self.command} (process {os.getpid()})\n".encode(), 0)
         self._fd = fd
         return self
 

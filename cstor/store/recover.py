@@ -10,8 +10,10 @@ import logging
 import re
 from pathlib import Path
 
+import duckdb
+
 from cstor.store.catalog import read_head, sealed_path
-from cstor.store.layout import LIVE, hour_folder
+from cstor.store.layout import LIVE, hour_folder, hours
 from cstor.store.ledger import note_kill, raise_revisions, read_ledger, settle_clock
 from cstor.store.replay import read_log
 from cstor.store.segment import seal_segment
@@ -25,17 +27,22 @@ _LOG = re.compile(r"^(series|sessions)-(-?\d+)-(\d{10})\.log$")
 
 
 def recover(root: Path) -> None:
-    """Bring a store into order; the caller holds its lock."""
+    """Bring a store into order; the caller holds its lock. What a full disk does not allow is left for the next time:
+    readers have it from where it is."""
     for hidden in root.glob("**/.*.tmp"):
-        hidden.unlink()
-    _recover_segments(root)
-    _recover_logs(root)
-    recover_tables(root)
+        hidden.unlink(missing_ok=True)
+    for step in (_recover_segments, _recover_logs, recover_tables, _recover_ledger):
+        try:
+            step(root)
+        except (OSError, duckdb.Error) as error:
+            log.warning("left as it is until the next start: %s", error)
+
+
+def _recover_ledger(root: Path) -> None:
     kill = note_kill(root)
     if kill:
-        log.warning(
-            "the last capture was killed after %s; sessions of %d open flows are lost", time_text(kill[0]), kill[1]
-        )
+        until, flows = time_text(kill[0]), kill[1]
+        log.warning("the last capture was killed; complete until %s, sessions of %d open flows are lost", until, flows)
     settle_clock(root)
     if read_ledger(root).pending:
         raise_revisions(root, ())
@@ -51,6 +58,10 @@ def _recover_segments(root: Path) -> None:
     for pcap in (root / LIVE).glob("*.pcap"):
         if not sealed_path(root, pcap.name).exists():
             pcap.unlink()  # killed before its first head was written
+    for _, folder in hours(root, "packets"):
+        for idx in folder.glob("*.idx"):
+            if not idx.with_suffix(".pcap").exists():
+                idx.unlink()  # killed while retention removed the two
 
 
 def _recover_logs(root: Path) -> None:

@@ -1,8 +1,9 @@
 """What a store forgets: the oldest first, by bytes and by age, separately for packets, series and sessions.
 
-Age counts from the writing of a file, so that a capture of 1999 ingested today stays. Series and their latency go
-together, whole hours at a time, and what was observed in them is forgotten with them. What is being written stays: live
-logs and the segment that grows are not of concern here, nor is the hour whose series are still coming in.
+Age counts from the writing of a file, so that a capture of 1999 ingested today stays. Series go together with their
+latency and the counters of links and node, whole hours at a time, and what was observed in them is forgotten with them.
+What is being written stays: live logs and the segment that grows are not of concern here, nor is the hour whose series
+are still coming in.
 
 When the disk has less than `min_free` bytes left, packets go too, the oldest first: they are the bulk, and series and
 sessions tell most of their story.
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cstor.config import DAY_S, Retention
-from cstor.store.layout import LIVE, hour_folder, hours
+from cstor.store.layout import DATASETS, LIVE, TABLES, hour_folder, hours
 from cstor.store.ledger import changed_ledger, without_hour
 
 MIN_FREE_SHARE = 0.05
@@ -45,7 +46,7 @@ def enforce(root: Path, retention: Retention, now: float | None = None) -> int:
     sessions = [stored for stored in _hours(root, ("sessions",)) if stored.hour not in open_hours]
     old_sessions = _surplus(sessions, retention.sessions_bytes, retention.sessions_days, now)
     _remove(old_sessions)
-    series = [stored for stored in _hours(root, ("series", "latency")) if stored.hour not in open_hours]
+    series = [stored for stored in _hours(root, ("series", "latency", *TABLES)) if stored.hour not in open_hours]
     old_series = _surplus(series, retention.series_bytes, retention.series_days, now)
     if old_series:
         # Said first: a killed removal leaves rows that nobody vouches for, not "no traffic" where rows are missing.
@@ -94,12 +95,12 @@ def _remove(gone: Iterable[Stored]) -> None:
 def _segments(root: Path) -> Iterator[Stored]:
     for hour, folder in hours(root, "packets"):
         for head in sorted(folder.glob("*.idx")):
-            # The head goes first: a segment that is listed is there.
-            yield _stored((head, head.with_suffix(".pcap")), hour)
+            # The pcap goes first: killed in between, what is left is small and found by the next start.
+            yield _stored((head.with_suffix(".pcap"), head), hour)
 
 
 def _hours(root: Path, datasets: tuple[str, ...]) -> Iterator[Stored]:
-    for hour, _ in hours(root, datasets[0]):
+    for hour in sorted({hour for dataset in datasets for hour, _ in hours(root, dataset)}):
         paths = [
             path for dataset in datasets for path in sorted(hour_folder(root, dataset, hour).glob("[!.]*.parquet"))
         ]
@@ -124,7 +125,7 @@ def _stored(paths: tuple[Path, ...], hour: int) -> Stored:
 
 
 def _remove_empty(root: Path) -> None:
-    for dataset in ("packets", "series", "latency", "sessions"):
+    for dataset in ("packets", *DATASETS):
         for _, folder in list(hours(root, dataset)):
             for path in (folder, folder.parent):
                 try:
