@@ -19,6 +19,7 @@ from cstor.store.finalized import finalized_columns, flattened, named_metrics
 from cstor.store.layout import SECOND_NS, existing_store
 from cstor.store.query import KEYS, QueryError
 from cstor.store.series import SeriesReader
+from cstor.store.timetext import time_text
 from cstor.terminal.options import add_range, read_range_ns
 from wire.filters.error import FilterError
 
@@ -49,6 +50,10 @@ def run(options: argparse.Namespace) -> int:
         raise
     except QueryError as error:
         raise UsageError(str(error)) from None
+    if answer.head.coarse:
+        _, end, step = answer.head.coarse[-1]
+        span = f"{time_text(answer.head.coarse[0][0])} to {time_text(end)}"
+        print(f"cstor: {span} is kept in steps of {step} s and not shown; ask with --step {step}", file=sys.stderr)
     columns = columns_of(answer)
     if not options.bases:
         keys = {name: columns[name] for name in ("t", *answer.query.by, "is_other", "is_total") if name in columns}

@@ -6,9 +6,10 @@
      "columns": {"t": [..], "server_ip": ["10.0.0.1", null], "is_other": [false, true], "is_total": [false, false],
                  "bytes_client": [1200, null], "response_time": [[410, 3, 412, 1], null]}}
 
-`is_total` is there where totals were asked for, and total rows stand behind all others. With `encoding=packed` a
-histogram's column is {"lengths": [pairs per row], "pairs": base64 of little-endian uint32 bin << 21 | n}, and a column
-in which nothing was measured is null.
+`coarse`: [[from, to, step]] is there where hours of the range are kept in larger steps than asked; they are left out,
+and `kept_from` is behind them. `is_total` is there where totals were asked for, and total rows stand behind all others.
+With `encoding=packed` a histogram's column is {"lengths": [pairs per row], "pairs": base64 of little-endian uint32
+bin << 21 | n}, and a column in which nothing was measured is null.
 With `plan` there is {"plan": {...}} in place of "columns" and "rows".
 """
 
@@ -43,6 +44,8 @@ def as_json(answer: Answer) -> dict[str, Any]:
         "revisions": {str(hour): n for hour, n in head.revisions.items()},
         "groups": answer.groups,
     }
+    if head.coarse:
+        out["coarse"] = head.coarse
     if query.plan:
         return out | {"plan": plan_of(answer)}
     columns = columns_of(answer)

@@ -9,7 +9,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import numpy as np
 from cstor.buckets.second import ClosedSecond
 from cstor.store import duck
 from cstor.store.layout import HOUR_S
-from cstor.store.ledger import Interval
+from cstor.store.ledger import Interval, without_hour
 from cstor.store.live import LiveTail
 from cstor.store.merge import Kept, Merged, Partial, Totals, choose, merge, merge_totals, totals_of
 from cstor.store.query import MAX_ROWS, QueryError, Range, SeriesQuery, key_width, parse_query
@@ -34,13 +34,15 @@ ATTEMPTS = 5  # views of the store that are taken anew when files go while they 
 
 @dataclass(frozen=True)
 class Head:
-    """What stands over an answer, see DESIGN 4.2."""
+    """What stands over an answer, see DESIGN 4.2. `coarse` are hours that are kept in larger steps than asked: they are
+    not in the answer, not observed, and `kept_from` is behind them."""
 
     complete_until: int
     kept_from: int | None
     observed: list[Interval]
     revisions: dict[int, int]
     floor: dict[str, int]
+    coarse: list[tuple[int, int, int]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ class SeriesReader:
                 table = answer_table(query, snapshot.table(query.subject, query.start, query.end), self._connection)
             rows, head = _merged(query, [table.partial]), _head(query, snapshot, table.kept)
             return _answered(query, head, table.kept, rows, table.groups, began, table.words)
-        found = snapshot.series(query.start, query.end)
+        found = snapshot.series(query.start, query.end, query.step)
         sources: list[FilesSource | RowsSource] = []
         if found.seconds:
             sources.append(RowsSource(query, rows_cache.joined(query.start, query.end, found.seconds)))
@@ -114,7 +116,7 @@ class SeriesReader:
             kept, groups = self._kept(query, [source.totals() for source in sources] if query.by else [])
             partials = [] if query.plan else [source.partial(kept) for source in sources]
         rows = _merged(query, partials)
-        return _answered(query, _head(query, snapshot, kept), kept, rows, groups, began)
+        return _answered(query, _head(query, snapshot, kept, found.coarse), kept, rows, groups, began)
 
     @staticmethod
     def _kept(query: SeriesQuery, totals: list[Totals]) -> tuple[Kept | None, int]:
@@ -138,13 +140,19 @@ class _RowsCache:
         return found
 
 
-def _head(query: SeriesQuery, snapshot: Snapshot, kept: Kept | None) -> Head:
+def _head(
+    query: SeriesQuery, snapshot: Snapshot, kept: Kept | None, coarse: Sequence[tuple[int, int, int]] = ()
+) -> Head:
+    kept_from, observed = snapshot.kept_from, snapshot.observed_in(query.start, query.end)
+    for start, end, _ in coarse:
+        kept_from, observed = max(end, kept_from or 0), without_hour(observed, start)
     return Head(
         complete_until(snapshot, query.step),
-        snapshot.kept_from,
-        snapshot.observed_in(query.start, query.end),
+        kept_from,
+        observed,
         snapshot.revisions_in(query.start, query.end),
         {ranking.name: floor for ranking, floor in zip(query.order, kept.floor, strict=True)} if kept else {},
+        list(coarse),
     )
 
 

@@ -43,11 +43,13 @@ def parts_in(folder: Path, dataset: str, hour: int) -> list[Part]:
 
 @dataclass(frozen=True)
 class SeriesSources:
-    """What holds the seconds of a range."""
+    """What holds the seconds of a range. `coarse` are hours (from, to, step) that are kept in larger steps than asked:
+    nothing of them is in the other three."""
 
     files: list[Path]
     latency_files: list[Path]
     seconds: list[ClosedSecond]
+    coarse: list[tuple[int, int, int]]
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,8 @@ class Snapshot:
         self.ledger = ledger
         self._live = live
 
-    def series(self, start: int, end: int) -> SeriesSources:
-        """Sources of the seconds [start, end)."""
+    def series(self, start: int, end: int, step: int = 1) -> SeriesSources:
+        """Sources of the seconds [start, end), to be answered in buckets of `step` seconds."""
         held, parts = self._split("series", self._folders("series", hour_of(start), end))
         latency = [
             part
@@ -84,8 +86,13 @@ class Snapshot:
             for part in current_parts(parts_in(folder, "latency", hour))
             if PartKey("series", hour, part.sequence) not in held
         ]
-        seconds = [second for key in sorted(held) for second in held[key].seconds if start <= second.t < end]
-        return SeriesSources(_overlapping(parts, start, end), _overlapping(latency, start, end), seconds)
+        coarse = _too_coarse([*parts, *latency], step)
+        if coarse:
+            parts, latency = ([part for part in some if part.hour not in coarse] for some in (parts, latency))
+        keys = [key for key in sorted(held) if key.hour not in coarse]
+        seconds = [second for key in keys for second in held[key].seconds if start <= second.t < end]
+        hours_kept = [(hour, hour + HOUR_S, kept) for hour, kept in sorted(coarse.items())]
+        return SeriesSources(_overlapping(parts, start, end), _overlapping(latency, start, end), seconds, hours_kept)
 
     def sessions(self, start: int, end: int) -> SessionSources:
         """Sources of the sessions that overlap [start, end) seconds: they are filed by their end."""
@@ -180,6 +187,15 @@ class Snapshot:
             return [(hour, hour_folder(self.root, dataset, hour)) for hour in range(start, end, HOUR_S)]
         there = hours(self.root, dataset)
         return [(hour, folder) for hour, folder in there if hour >= start and (end is None or hour < end)]
+
+
+def _too_coarse(parts: Iterable[Part], step: int) -> dict[int, int]:
+    """Hours of which rows cover more than a bucket of `step` seconds, or parts of two; and what they cover."""
+    found: dict[int, int] = {}
+    for part in parts:
+        if step % part.step:
+            found[part.hour] = max(part.step, found.get(part.hour, 0))
+    return found
 
 
 def _overlapping(parts: list[Part], start: int, end: int) -> list[Path]:
