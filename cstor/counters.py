@@ -114,8 +114,7 @@ def levels(parts: Parts, complete_until: int) -> Numbers:
 
 def lanes(source: Source) -> list[tuple[str, dict[str, Any]]]:
     """The counters of each capture thread of a source, by the thread's name."""
-    found = source.threads()
-    return [("main" if len(found) == 1 else f"capture-{lane['thread']}", lane) for lane in found]
+    return [(f"capture-{lane['thread']}", lane) for lane in source.threads()]
 
 
 def total(numbers: Numbers, name: str) -> int:

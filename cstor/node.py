@@ -1,7 +1,8 @@
-"""A capturing node: sources -> engine -> store in this process, the API in a child that reads the same files.
+"""A capturing node: sources -> engines -> store in this process, the API in a child that reads the same files.
 
-One thread does it all in turns of about ten milliseconds: it empties the sockets, waits out the reorder window,
-analyses, hands over. Packet times are the kernel's, so a turn costs delay and no accuracy.
+Each capture thread empties its sockets and analyses (lane.py). This thread writes what they close, tells the clock up
+to where all of them have come, looks after sources and API, and writes the status: whatever it waits for, the rings go
+on being emptied.
 """
 
 from __future__ import annotations
@@ -10,16 +11,14 @@ import logging
 import threading
 import time
 
-import numpy as np
-
 from cstor.api.address import check_free
 from cstor.apichild import ApiChild
-from cstor.capture.reorder import ReorderWindow
 from cstor.capture.source import Source, make_source
-from cstor.config import NodeConfig
+from cstor.capture.wallclock import WallClock
+from cstor.config import ConfigError, NodeConfig
 from cstor.counters import Parts
-from cstor.engine import Engine, warm_up
-from cstor.flows.analysis import AnalysisConfig
+from cstor.engine import warm_up
+from cstor.lanes import Lanes
 from cstor.stats import NodeStats
 from cstor.store.clock import CaptureClock
 from cstor.store.layout import SECOND_NS, WriterLock, open_store
@@ -32,11 +31,10 @@ from cstor.store.segment import SegmentWriter
 from cstor.store.sequence import Sequence
 from cstor.store.writer import StoreWriter
 
-TURN_S = 0.01
-BATCHES_PER_TURN = 64  # of one source, before the others and the clock get their turn
+TURN_S = 0.02
 PUBLISH_S = 60.0
 ORPHAN_S = 15.0  # the API of a node that was killed ends within this time
-FLUSH_S = 0.5  # packets can be searched after this time
+CHECK_S = 0.5
 
 log = logging.getLogger("cstor.node")
 
@@ -48,13 +46,17 @@ class Node:
         self._config = config
         self._root = config.api.store
         self._sources: list[Source] = [make_source(options) for options in config.sources]
-        self._window = ReorderWindow(int(config.reorder_ms * 1e6))
+        names = [source.name for source in self._sources]
+        if len(set(names)) < len(names):
+            raise ConfigError("two [[source]] tables have the same name; give each a name of its own")
         self._lock = WriterLock(self._root, "run")
         self._api = ApiChild(config.api)
         self._clock = CaptureClock(self._root)
+        self._wall = WallClock()
         self._closed_until = 0  # seconds before this are closed
-        self._horizon_ns = 0
-        self._published_at = self._flushed_at = time.monotonic()
+        self._states: dict[str, str] = {}
+        self._is_observing = True
+        self._published_at = self._checked_at = time.monotonic()
 
     def start(self) -> None:
         """ConfigError or StoreError says in one line what is in the way."""
@@ -67,80 +69,61 @@ class Node:
         warm_up()
         for source in self._sources:
             source.open()
-        sequence = Sequence(self._root)
-        self._store = StoreWriter(self._root, sequence, live=True)
-        self._segments = self._segment_writer(sequence) if config.store_packets else None
-        duplicates_ns = int(config.duplicates_ms * 1e6)
-        self._engine = Engine(AnalysisConfig(live=True), self._store, self._segments, duplicates_ns=duplicates_ns)
-        parts = Parts(self._sources, self._engine, self._window, self._store, self._segments)
+            for warning in source.warnings:
+                log.warning(warning)
+        self._sequence = Sequence(self._root)
+        self._store = StoreWriter(self._root, self._sequence, live=True)
+        self._lanes = Lanes(self._sources, config, self._store, self._segment_writer, self._wall)
+        lanes = self._lanes
+        parts = Parts(self._sources, lanes.engine, lanes.window, self._store, lanes.segments, lanes.stages)
         self._stats = NodeStats(self._root, config.api.name, parts)
-        self._counted_until = time.time_ns() // SECOND_NS
+        now_s = self._wall.now_ns() // SECOND_NS
+        self._counted_until = now_s
         self._maintenance = Maintenance(self._root, config.retention)
-        self._clock.begin(time.time_ns() // SECOND_NS)
+        self._clock.begin(now_s)
         self._write_status()
         self._maintenance.start()
         self._api.start()
 
     def run(self, stopping: threading.Event) -> None:
         """Capture until told to stop."""
-        while not stopping.is_set():
-            began = time.monotonic()
+        self._lanes.start()
+        while not stopping.wait(TURN_S):
             self._turn()
-            if began - self._flushed_at >= FLUSH_S:
-                self._flush(began)
-            stopping.wait(max(0.0, began + TURN_S - time.monotonic()))
+            now = time.monotonic()
+            if now - self._checked_at >= CHECK_S:
+                self._checked_at = now
+                self._check(now)
 
     def stop(self) -> None:
         """Finish what is open; everything that was captured is in files afterwards."""
-        now_ns = time.time_ns()
-        self._turn()  # what came until now is still taken
+        now_ns = self._wall.now_ns()
+        self._lanes.stop()  # what came until now is still taken
         for source in self._sources:
             source.close()
         self._maintenance.stop()
-        self._engine.analysis.feed(self._window.release(np.iinfo(np.int64).max))
-        self._engine.finish()
-        if self._segments:
-            self._segments.close()
+        self._lanes.finish()
+        self._lanes.handover.carry_out()
         self._store.close()
         self._tell_clock(now_ns // SECOND_NS)
         self._clock.end()
         self._api.stop()
         self._lock.__exit__(None, None, None)
 
-    def _segment_writer(self, sequence: Sequence) -> SegmentWriter:
+    def _segment_writer(self) -> SegmentWriter | None:
+        if not self._config.store_packets:
+            return None
         floor = free_floor(self._root, self._config.retention.min_free)
         # Retention keeps the floor; packets stop below half of it, when others fill the disk or it falls in a minute.
-        return SegmentWriter(self._root, sequence, live=True, min_free=floor // 2)
+        return SegmentWriter(self._root, self._sequence, live=True, min_free=floor // 2)
 
     def _turn(self) -> None:
-        now_ns = time.time_ns()
-        newest_ns = now_ns
-        for source in self._sources:
-            newest_ns = min(newest_ns, self._empty(source, now_ns))
-        self._horizon_ns = max(self._horizon_ns, newest_ns - self._window.window_ns)
-        with self._engine.stages.time("reorder"):
-            released = self._window.release(self._horizon_ns)
-        self._engine.analysis.feed(released)
-        self._engine.analysis.advance(self._horizon_ns)
-        self._engine.drain()
-        self._count_second(now_ns // SECOND_NS)
+        """Write what the capture threads have handed over."""
+        horizon_ns = self._lanes.horizon_ns  # before looking at what was handed over until then
+        self._lanes.handover.carry_out()
+        self._count_second(self._wall.now_ns() // SECOND_NS)
         # The analysis holds two seconds open: the one of the horizon and the one before.
-        self._tell_clock(self._horizon_ns // SECOND_NS - 1)
-
-    def _empty(self, source: Source, now_ns: int) -> int:
-        """Take what a source has; up to which time it has been emptied: now, unless there is more."""
-        newest_ns = now_ns
-        for _ in range(BATCHES_PER_TURN):
-            with self._engine.stages.time("read"):
-                batch = source.read(0.0)
-            if batch is None:
-                return now_ns
-            self._window.clamp(batch.time_ns, time.time_ns(), self._closed_until * SECOND_NS)
-            records = self._engine.receive(batch)
-            with self._engine.stages.time("reorder"):
-                self._window.add(records)
-            newest_ns = int(batch.time_ns[-1])
-        return min(now_ns, newest_ns)
+        self._tell_clock(horizon_ns // SECOND_NS - 1)
 
     def _count_second(self, now_s: int) -> None:
         """The node's own counters of the second that has just ended are stored before the clock can pass it."""
@@ -156,10 +139,10 @@ class Node:
             self._closed_until = max(self._closed_until, closed_until)
             self._clock.tell(self._closed_until, held.held_from, held.take_lost())
 
-    def _flush(self, now: float) -> None:
-        self._flushed_at = now
-        if self._segments:
-            self._segments.tick()
+    def _check(self, now: float) -> None:
+        """Twice a second: everything that may have failed or become due."""
+        self._lanes.check()
+        self._check_sources()
         self._store.retry()
         if now - self._published_at >= PUBLISH_S:
             self._published_at = now
@@ -168,6 +151,22 @@ class Node:
         if happened:
             log.warning(happened)
         self._write_status()
+
+    def _check_sources(self) -> None:
+        """While one of them receives nothing, what comes is not all there was: the time does not count as observed."""
+        for source in self._sources:
+            source.check()
+            state = f"{source.state}: {source.problem}" if source.problem else source.state
+            if state != self._states.setdefault(source.name, "capturing"):
+                self._states[source.name] = state
+                log.warning("source %s: %s", source.name, state)
+        is_observing = all(source.state == "capturing" for source in self._sources)
+        if is_observing != self._is_observing:
+            self._is_observing = is_observing
+            if is_observing:
+                self._clock.resume(self._wall.now_ns() // SECOND_NS)
+            else:
+                self._clock.pause()
 
     def _write_status(self) -> None:
         try:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from cstor.store.ledger import Clock, Interval, changed_ledger, settle_clock, united, write_clock
 
+NEVER = 1 << 62  # a second that does not come
+
 log = logging.getLogger("cstor.store")
 
 
@@ -48,6 +50,24 @@ class CaptureClock:
             log.debug(
                 "the clock stands still: %s", error
             )  # the disk is full: told again in a moment, and in the status
+
+    def pause(self) -> None:
+        """A source receives nothing: seconds go on being complete, but what comes is not observed."""
+        try:
+            with changed_ledger(self._root) as ledger:
+                ledger.observed = united([*ledger.observed, (self._observed_from, self.complete_until)])
+            self._observed_from = NEVER
+            self._write(self.complete_until)
+        except OSError as error:
+            log.warning("what is not observed cannot be written down: %s", error)
+
+    def resume(self, now_s: int) -> None:
+        """All sources receive again: the next whole second is observed."""
+        self._observed_from = now_s + 1
+        try:
+            self._write(self.complete_until)
+        except OSError as error:
+            log.debug("the clock is told in a moment: %s", error)
 
     def end(self) -> None:
         """The capture has ended and everything is with the store."""

@@ -84,7 +84,7 @@ def test_it_says_what_the_registry_knows(capture: Capture) -> None:
 def test_it_gives_counters_as_growth_and_levels_as_they_are(capture: Capture) -> None:
     def received() -> dict[str, int]:
         rows = capture.stats.rows(int(time.time()) - 2)
-        return {name: value for source, thread, name, _, value in rows if (source, thread) == ("mirror", "main")}
+        return {name: value for source, thread, name, _, value in rows if (source, thread) == ("mirror", "capture-0")}
 
     capture.send()
     capture.take()
@@ -99,7 +99,7 @@ def test_it_gives_counters_as_growth_and_levels_as_they_are(capture: Capture) ->
 
 def test_it_says_how_much_of_the_buffer_waits(capture: Capture) -> None:
     capture.send()
-    fills = [n for key, n in _levels(capture).items() if key == Key("mirror", "main", "ring_fill", "")]
+    fills = [n for key, n in _levels(capture).items() if key == Key("mirror", "capture-0", "ring_fill", "")]
     assert fills and 0 < fills[0] <= 10_000
 
 
@@ -140,7 +140,7 @@ def test_it_tells_packets_that_the_disk_did_not_take(capture: Capture) -> None:
 
 
 def test_it_counts_on_when_a_counter_begins_anew() -> None:
-    key = Key("mirror", "main", "packets", "")
+    key = Key("mirror", "capture-0", "packets", "")
     assert grown({key: 7}, {key: 100}) == {key: 7}
     assert grown({key: 107}, {key: 100}) == {key: 7}
 
