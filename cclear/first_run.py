@@ -16,6 +16,7 @@ from django.db import transaction
 
 from cclear import __version__, data_dir
 from cclear.supervise.layout import Layout
+from monitors.builtin import add_node_monitors
 from monitors.models import Monitor, Node
 
 Say = Callable[[str], object]
@@ -43,6 +44,7 @@ def prepare(this_machine: bool, say: Say) -> None:
         layout = Layout.from_environment()
         nodes = add_nodes(layout)
         add_first_monitors(layout, nodes)
+    add_capture_monitors()
 
 
 def _step(say: Say, label: str, work: Callable[[], object]) -> None:
@@ -85,6 +87,14 @@ def add_first_monitors(layout: Layout, nodes: list[Node]) -> None:
             monitor = Monitor.objects.create(name=name, filter=text, keys=keys, resolution=1, interval_s=5, top_n=50)
             monitor.nodes.set(nodes)
     (layout.data / "first-monitors").touch(mode=0o600)
+
+
+def add_capture_monitors() -> None:
+    """The nodes' own health, of every node; once, as above."""
+    done = Path(settings.DATA_DIR) / "capture-monitors"
+    if not done.exists():
+        add_node_monitors(Node.objects.filter(capture=None))
+        done.touch(mode=0o600)
 
 
 def static_is_current() -> bool:

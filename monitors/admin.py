@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from monitors import state
+from monitors.builtin import watch
 from monitors.forms import MonitorForm, NodeForm
 from monitors.models import Monitor, Node, Pull
 from monitors.nodes import health
@@ -87,8 +88,8 @@ class MonitorAdmin(admin.ModelAdmin):
     @admin.display(description="Open")
     def page(self, monitor: Monitor) -> SafeString:
         return format_html(
-            '<a href="/d/monitor/?monitor={}">dashboard</a> · <a href="{}">pulls</a>',
-            monitor.slug,
+            '<a href="{}">dashboard</a> · <a href="{}">pulls</a>',
+            monitor.dashboard_url,
             monitor.get_absolute_url(),
         )
 
@@ -128,6 +129,8 @@ class NodeAdmin(admin.ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Node, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
+        if not change:
+            watch(obj)
         self._test(request, obj)
 
     @admin.display(description="State")

@@ -72,6 +72,14 @@ class MonitorForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
+        kind = KINDS.get(data.get("kind", ""))
+        if kind is not None:
+            foreign = [KEYS[key] for key in data.get("keys", ()) if key not in kind.keys]
+            if foreign:
+                known = ", ".join(KEYS[key] for key in kind.keys)
+                self.add_error("keys", f"{kind.label} has no {', '.join(foreign)}. Choose among: {known}.")
+            if data.get("filter") and not kind.has_filter:
+                self.add_error("filter", f"{kind.label} takes no filter: it is about whole nodes.")
         interval, resolution = data.get("interval_s"), data.get("resolution")
         if interval and resolution and interval < resolution:
             self.add_error("interval_s", f"There is nothing new more often than every {resolution} s, the resolution.")

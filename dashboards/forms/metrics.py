@@ -8,7 +8,7 @@ from django import forms
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
-from cstor.metrics.registry import METRICS
+from cstor.metrics.columns import METRICS
 from dashboards.panels.labels import metric_label
 
 MAX_ROWS = 12
@@ -19,6 +19,8 @@ GROUPS = {
     "loss": "Loss and order",
     "visibility": "Visibility",
     "volume": "Volume",
+    "links": "Links",
+    "capture": "Capture nodes",
 }
 RATE_TEXT = {"rate": "per second", "sum": "count per step", "percent": "%", "value": "extreme"}
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from cstor.metrics.registry import METRICS
+from cstor.metrics.columns import METRICS
 from dashboards.queries.frame import Series
 
 PROTOCOLS = {1: "ICMP", 2: "IGMP", 6: "TCP", 17: "UDP", 47: "GRE", 50: "ESP", 58: "ICMPv6", 89: "OSPF", 132: "SCTP"}
@@ -23,6 +23,9 @@ KEY_LABEL = {
     "host": "Host",
     "monitor": "Monitor",
     "node": "Node",
+    "source": "Source",
+    "thread": "Thread",
+    "reason": "Reason",
 }
 COMPARED = {"1d": "1 day earlier", "7d": "7 days earlier"}
 PLAIN_STATS = ("rate", "sum", "percent", "value")
@@ -38,7 +41,7 @@ def key_text(key: str, value: Any) -> str:
         return f"{KEY_LABEL[key]} {value}"
     if key == "is_copy":
         return "copy" if value else "primary"
-    return str(value)
+    return str(value).replace("_", " ") if key == "reason" else str(value)
 
 
 def group_label(keys: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from cstor.metrics.registry import METRICS
+from cstor.metrics.columns import METRICS
 from dashboards.panels.units import full_text
 from dashboards.queries.frame import Series
 

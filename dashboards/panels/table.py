@@ -8,7 +8,7 @@ import numpy as np
 from django import forms
 from django.template.loader import render_to_string
 
-from cstor.metrics.registry import METRICS
+from cstor.metrics.columns import METRICS
 from dashboards.panels.labels import KEY_LABEL, key_text, metric_label, monitor_named
 from dashboards.panels.panel import PAGE, Drawing, PanelKind, Setting, register
 from dashboards.panels.status import level_of, reason

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from django import forms
 
-from cstor.metrics.registry import METRICS
+from cstor.metrics.columns import METRICS
 from dashboards.panels.labels import axis_title, series_names
 from dashboards.panels.panel import PAGE, Drawing, PanelKind, Setting, register
 from dashboards.panels.theme import AMBER, COLORWAY, METRIC_COLOR, OTHER, RED, STAT_COLOR, faded, layout, typed

@@ -81,7 +81,7 @@ class Bar:
 
     def monitor_or_first(self) -> Monitor:
         """The monitor the bar names by slug or number, else the first; SpecError if there is none."""
-        monitors = Monitor.objects.order_by("-enabled", "name")
+        monitors = Monitor.objects.about("conversations").order_by("-enabled", "name")
         if not self.monitor:
             found = monitors.first()
         elif self.monitor.isdecimal():

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from cstor.metrics.columns import METRICS
 from cstor.metrics.finalize import finalize, sample_count
-from cstor.metrics.metric import Metric
-from cstor.metrics.registry import METRICS
+from cstor.metrics.metric import Metric, Subject
 from dashboards.queries.drilldown import filter_of
 from dashboards.queries.frame import Floats, Frame, Gap, Series
 from dashboards.queries.spec import COMPARE_S, MetricStat, QuerySpec, SpecError
@@ -26,6 +26,11 @@ from monitors.series.read import ReadRequest, ReadResult, extent, finest_kept, r
 from wire.filters.grammar import FilterError
 
 VISIBILITY = METRICS["visibility"]
+VOLUME: dict[Subject, tuple[str, ...]] = {
+    "conversations": ("bytes_client", "bytes_server"),
+    "points": ("points_bytes",),
+    "node": ("node_packets",),
+}
 RANK_POOL = 300
 MAX_GAPS = 200
 
@@ -84,7 +89,11 @@ def _frame(spec: QuerySpec, subjects: Subjects, span: Span) -> Frame:
     except CannotAnswer as error:
         raise SpecError("by", str(error)) from None
     order = _order(spec, result)
-    series = [item for metric in spec.metrics for item in _series(metric, result, order, subjects)]
+    series = [
+        item for metric in spec.metrics for item in _series(metric, result, _counted(metric, result, order), subjects)
+    ]
+    if not series and result.groups and spec.subject != "conversations":
+        series = _in_total(spec, request, subjects)
     other_share = result.other_share
     if spec.top and _has_rest(spec, request):
         rest, other_share = _rest(spec, request, result, order)
@@ -109,7 +118,7 @@ def _frame(spec: QuerySpec, subjects: Subjects, span: Span) -> Frame:
 def _request(spec: QuerySpec, subjects: Subjects, span: Span) -> ReadRequest:
     bases = dict.fromkeys(base for metric in spec.metrics for base in METRICS[metric.key].bases)
     bases |= dict.fromkeys(VISIBILITY.bases)
-    order: tuple[str, ...] = ("bytes_client", "bytes_server")
+    order = VOLUME[spec.subject]
     limit = RANK_POOL
     if spec.top:
         ranked = METRICS[spec.top.metric]
@@ -137,7 +146,22 @@ def _ranking_bases(metric: Metric) -> tuple[str, ...]:
         return (metric.bases[1],)
     positive = {**metric.terms, **metric.per} if metric.kind == "ratio" else metric.terms
     sums = tuple(key for key, weight in positive.items() if weight > 0)
-    return sums if metric.kind != "extreme" else ("bytes_client", "bytes_server")
+    return sums if metric.kind != "extreme" else VOLUME[metric.subject]
+
+
+def _counted(metric: MetricStat, result: ReadResult, order: list[int]) -> list[int]:
+    """Of the nodes' own counters and of links each group has a few: those in which this one was ever counted."""
+    declared = METRICS[metric.key]
+    if declared.subject == "conversations" or all(not group for group in result.groups):
+        return order
+    return [row for row in order if any(result.seen[key][row] for key in declared.terms)]
+
+
+def _in_total(spec: QuerySpec, request: ReadRequest, subjects: Subjects) -> list[Series]:
+    """A counter that has counted nothing in any group: nothing was dropped, which is worth a line at 0."""
+    total = read(replace(request, by=(), filter=""))
+    counters = [metric for metric in spec.metrics if METRICS[metric.key].kind == "counter"]
+    return [item for metric in counters if total.groups for item in _series(metric, total, [0], subjects)]
 
 
 def _order(spec: QuerySpec, result: ReadResult) -> list[int]:
@@ -209,7 +233,7 @@ def _rest(
 ) -> tuple[list[Series], float | None]:
     """What the total has beyond the groups shown, for sums and rates; and its share of all bytes."""
     counters = [metric for metric in spec.metrics if METRICS[metric.key].kind == "counter"]
-    volume = ("bytes_client", "bytes_server")
+    volume = VOLUME[spec.subject]
     bases = dict.fromkeys(base for metric in counters for base in METRICS[metric.key].bases) | dict.fromkeys(volume)
     total = read(replace(request, by=(), bases=tuple(bases)))
     if not total.groups:

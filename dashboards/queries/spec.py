@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cstor.metrics.registry import METRICS
+from cstor.metrics.columns import METRICS, column_of
+from cstor.metrics.metric import Subject
 from dashboards.queries.timerange import RangeError, TimeRange, zone_of
 
 KEYS = (
@@ -26,11 +27,15 @@ KEYS = (
     "host",
     "monitor",
     "node",
+    "source",
+    "thread",
+    "reason",
 )
 LAST_HOUR = TimeRange()
 COMPARE_S = {"1d": 86400, "7d": 604800}
 MAX_TOP = 200
 MAX_METRICS = 40
+SUBJECT_WORDS = {"conversations": "conversations", "points": "links", "node": "the nodes' own counters"}
 FIELDS = ("monitors", "nodes", "metrics", "by", "filter", "range", "step", "top", "compare")
 
 
@@ -87,17 +92,23 @@ class QuerySpec:
         unknown = [name for name in data if name not in FIELDS]
         if unknown:
             raise SpecError(str(unknown[0]), f'unknown field "{unknown[0]}"; known: {", ".join(FIELDS)}')
+        metrics = _metrics(data.get("metrics"))
         return cls(
-            metrics=_metrics(data.get("metrics")),
+            metrics=metrics,
             monitors=_words(data.get("monitors"), "monitors"),
             nodes=_words(data.get("nodes"), "nodes"),
             by=_keys(_words(data.get("by"), "by")),
             filter=_text(data.get("filter"), "filter"),
             range=_range(data.get("range")),
             step=_step(data.get("step", "auto")),
-            top=_top(data.get("top")),
+            top=_top(data.get("top"), METRICS[metrics[0].key].subject),
             compare=_compare(data.get("compare")),
         )
+
+    @property
+    def subject(self) -> Subject:
+        """What it is about: conversations, links or the nodes themselves."""
+        return METRICS[self.metrics[0].key].subject
 
     def to_json(self) -> dict[str, Any]:
         out: dict[str, Any] = {
@@ -172,7 +183,11 @@ def _metrics(value: Any) -> tuple[MetricStat, ...]:
         raise SpecError("metrics", 'name at least one metric, such as {"key": "response_time", "stat": "p95"}')
     if len(value) > MAX_METRICS:
         raise SpecError("metrics", f"{len(value)} metrics in one query; at most {MAX_METRICS}")
-    return tuple(_metric(item, "metrics") for item in value)
+    found = tuple(_metric(item, "metrics") for item in value)
+    subjects = dict.fromkeys(METRICS[metric.key].subject for metric in found)
+    if len(subjects) > 1:
+        raise SpecError("metrics", f"{' and '.join(map(SUBJECT_WORDS.__getitem__, subjects))} are asked apart")
+    return found
 
 
 def _metric(item: Any, field: str) -> MetricStat:
@@ -243,7 +258,7 @@ def _step(value: Any) -> int:
     return step
 
 
-def _top(value: Any) -> Top | None:
+def _top(value: Any, subject: Subject) -> Top | None:
     if value is None:
         return None
     if not isinstance(value, Mapping):
@@ -254,7 +269,9 @@ def _top(value: Any) -> Top | None:
         n = 0
     if not 1 <= n <= MAX_TOP:
         raise SpecError("top", f"top.n is a number from 1 to {MAX_TOP}")
-    ranked = _metric({"key": value.get("metric") or "bytes", "stat": value.get("stat")}, "top")
+    ranked = _metric({"key": value.get("metric") or column_of(subject, "bytes"), "stat": value.get("stat")}, "top")
+    if METRICS[ranked.key].subject != subject:
+        raise SpecError("top", f"{ranked.key} is none of {SUBJECT_WORDS[subject]}; rank by one of their metrics")
     return Top(n, ranked.key, ranked.stat)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from dashboards.queries.spec import QuerySpec, SpecError
+from dashboards.queries.spec import SUBJECT_WORDS, QuerySpec, SpecError
 from monitors.models import Monitor, Node
 
 
@@ -28,11 +28,12 @@ class Subjects:
 
 
 def find_subjects(spec: QuerySpec) -> Subjects:
-    """Monitors by slug or number (none named: every enabled one), nodes by name; SpecError for an unknown one."""
+    """Monitors by slug or number (none named: every enabled one that measures what is asked), nodes by name; SpecError
+    for an unknown one."""
     names = dict(Node.objects.values_list("pk", "name"))
     known = list(Monitor.objects.order_by("name"))
     if not spec.monitors:
-        chosen = [monitor for monitor in known if monitor.enabled]
+        chosen = [monitor for monitor in known if monitor.enabled and monitor.subject == spec.subject]
     else:
         by_word = {str(monitor.pk): monitor for monitor in known} | {monitor.slug: monitor for monitor in known}
         for word in spec.monitors:
@@ -40,6 +41,10 @@ def find_subjects(spec: QuerySpec) -> Subjects:
                 slugs = ", ".join(monitor.slug for monitor in known[:20]) or "none"
                 raise SpecError("monitors", f'there is no monitor "{word}"; there are: {slugs}')
         chosen = list(dict.fromkeys(by_word[word] for word in spec.monitors))
+        for monitor in chosen:
+            if monitor.subject != spec.subject:
+                measured, asked = SUBJECT_WORDS[monitor.subject], SUBJECT_WORDS[spec.subject]
+                raise SpecError("monitors", f'"{monitor.name}" measures {measured}; the metrics are of {asked}')
     by_name = {name: pk for pk, name in names.items()}
     for word in spec.nodes:
         if word not in by_name:

@@ -8,8 +8,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
+from cstor.metrics.columns import METRICS
 from cstor.metrics.metric import Metric
-from cstor.metrics.registry import METRICS
 from monitors.access import viewer_required
 
 HEADINGS = {
@@ -19,6 +19,8 @@ HEADINGS = {
     "loss": "Loss, order, flow control",
     "visibility": "Visibility",
     "volume": "Volume",
+    "links": "Links",
+    "capture": "Capture nodes themselves",
 }
 
 

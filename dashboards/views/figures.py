@@ -13,7 +13,7 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from cstor.metrics.registry import METRICS
+from cstor.metrics.columns import METRICS
 from dashboards.forms.panel import PanelForm
 from dashboards.models import Dashboard, Panel
 from dashboards.panels.panel import PANELS, Setting

@@ -26,7 +26,7 @@ ZONE_COOKIE = "cclear_zone"
 @viewer_required
 def start(request: HttpRequest) -> HttpResponseBase:
     """Overview, or the first steps on an installation that has no monitor yet."""
-    if not Monitor.objects.exists():
+    if not Monitor.objects.about("conversations").exists():
         return redirect("welcome")
     return dashboard(request, "overview")
 
@@ -68,7 +68,7 @@ def page_context(request: HttpRequest, found: Dashboard) -> dict[str, Any]:
         "bar_problem": problem,
         "bar_params": bar.to_params() | ({"monitor": monitor.slug} if monitor else {}),
         "monitor": monitor,
-        "monitors": Monitor.objects.order_by("name") if found.has_monitor else [],
+        "monitors": Monitor.objects.about("conversations").order_by("name") if found.has_monitor else [],
         "nodes": Node.objects.order_by("name"),
         "quick": QUICK,
         "steps": [(step, step_text(step)) for step in STEPS if step <= 86400],

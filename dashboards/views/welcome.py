@@ -32,8 +32,8 @@ def _context(request: HttpRequest) -> dict[str, Any]:
     return {
         "node": node,
         "node_count": Node.objects.count(),
-        "monitor": Monitor.objects.order_by("pk").first(),
-        "monitor_count": Monitor.objects.count(),
+        "monitor": Monitor.objects.about("conversations").order_by("pk").first(),
+        "monitor_count": Monitor.objects.about("conversations").count(),
         "filled": pulls[0] if pulls else None,
         "error": errors,
         "may_operate": allows(request.user, "operate"),

@@ -29,6 +29,9 @@ class Group(models.Model):
     vni = models.IntegerField(null=True)
     vlan = models.SmallIntegerField(null=True)
     is_copy = models.BooleanField(null=True)
+    source = models.TextField(null=True)  # noqa: DJ001 - NULL is none, as of all keys
+    thread = models.TextField(null=True)  # noqa: DJ001 - NULL is none, as of all keys
+    reason = models.TextField(null=True)  # noqa: DJ001 - NULL is none, as of all keys
     extra = models.JSONField(null=True)
     service_id = models.IntegerField(null=True)
     client_location_id = models.IntegerField(null=True)
@@ -62,4 +65,7 @@ GROUP_KEYS = (
     "vni",
     "vlan",
     "is_copy",
+    "source",
+    "thread",
+    "reason",
 )

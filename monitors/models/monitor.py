@@ -11,8 +11,9 @@ from django.db import models, transaction
 from django.utils import timezone
 from django.utils.text import slugify
 
+from cstor.metrics.metric import Subject
 from monitors.access import PERMISSIONS
-from monitors.kinds.kind import KINDS
+from monitors.kinds.kind import KINDS, subject_of
 from monitors.models.node import Node
 
 KEYS = {
@@ -25,6 +26,9 @@ KEYS = {
     "client_net": "Client network",
     "server_net": "Server network",
     "host": "Host (client or server)",
+    "source": "Source",
+    "thread": "Thread",
+    "reason": "Reason or stage",
     "node": "Node",
 }
 DEFAULT_KEYS = ("client_ip", "server_ip", "server_port", "protocol")
@@ -33,6 +37,16 @@ RESOLUTIONS = [(1, "1 second"), (10, "10 seconds"), (60, "1 minute")]
 
 def default_keys() -> list[str]:
     return list(DEFAULT_KEYS)
+
+
+class MonitorSet(models.QuerySet["Monitor"]):
+    """Monitors by what they are about."""
+
+    def about(self, subject: Subject) -> MonitorSet:
+        """Those whose samples are of this subject."""
+        if subject == "conversations":
+            return self.exclude(kind__in=[key for key, kind in KINDS.items() if kind.subject != subject])
+        return self.filter(kind__in=[key for key, kind in KINDS.items() if kind.subject == subject])
 
 
 class Monitor(models.Model):
@@ -66,6 +80,8 @@ class Monitor(models.Model):
 
     DEFINITION = ("kind", "config", "filter", "keys")
 
+    objects = MonitorSet.as_manager()
+
     class Meta:
         ordering = ["name"]
         permissions = PERMISSIONS
@@ -93,6 +109,19 @@ class Monitor(models.Model):
 
     def get_absolute_url(self) -> str:
         return f"/monitors/{self.pk}/"
+
+    @property
+    def subject(self) -> Subject:
+        """What its samples are about."""
+        return subject_of(self.kind)
+
+    @property
+    def dashboard_url(self) -> str:
+        """Where it is shown."""
+        kind = KINDS.get(self.kind)
+        if kind is None or kind.dashboard == "monitor":
+            return f"/d/monitor/?monitor={self.slug}"
+        return f"/d/{kind.dashboard}/"
 
     @property
     def kind_label(self) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 
-from cstor.metrics.registry import HISTOGRAMS, SCALARS
+from cstor.metrics.columns import HISTOGRAMS, SCALARS
 from monitors.series.tiers import STEPS, table_of
 
 # The dozen sums that groups are ranked by: held in the index of the coarse tiers, so ranking leaves the heap alone.

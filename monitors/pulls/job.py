@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from cstor.metrics.metric import Subject
 from monitors.intervals import normalized
 from monitors.kinds.kind import KINDS
 from monitors.models import Pull
@@ -36,6 +37,7 @@ class Job:
         if kind is None:
             self.error = f"this console does not know the monitor kind {self.monitor.kind!r}"
         self._what = kind.query(self.monitor.filter, self.monitor.keys, self.monitor.config) if kind else {"by": []}
+        self._subject: Subject = kind.subject if kind else "conversations"
         # Every conversation counts at both its hosts: their total is twice the traffic, so the true one is asked for.
         self._apart = "host" in self._what["by"]
 
@@ -68,7 +70,7 @@ class Job:
                 self.busy[item] = busy_times(answer, item)
                 return 0
             by = [] if total_only else self._what["by"]
-            found = normalize(answer, item, self.monitor.resolution, by, self.monitor.revision, now)
+            found = normalize(answer, item, self.monitor.resolution, by, self.monitor.revision, now, self._subject)
             (self.totals if total_only else self.groups)[item] = found
             return len(found.rows)
         except BadAnswer as problem:

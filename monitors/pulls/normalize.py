@@ -9,25 +9,45 @@ from __future__ import annotations
 import base64
 import binascii
 import math
+from collections.abc import Callable
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from typing import Any
 
-from cstor.metrics.registry import HISTOGRAMS, SCALARS
+from cstor.metrics.columns import column_of
+from cstor.metrics.metric import SUBJECTS, Base, Subject
+from cstor.metrics.registry import BASES_OF
 from monitors.intervals import Intervals, clip, normalized
 from monitors.pulls.answer import PAIR_BYTES, Answer, BadAnswer, Histogram, Rows
 from monitors.pulls.plan import FUTURE_S, Probe, Window
 from monitors.series.groups import KeyValue, Values, group_id
 from monitors.series.tiers import OTHER_GROUP, TOTAL_GROUP
 
-SCALAR_KEYS = tuple(base.key for base in SCALARS)
-HISTOGRAM_KEYS = tuple(base.key for base in HISTOGRAMS)
 MAX_INT8 = 2**63 - 1
+MAX_NAME = 200
 
+
+def _names(subject: Subject, is_wanted: Callable[[Base], bool]) -> dict[str, str]:
+    """What the node calls a base -> the column that it is kept in."""
+    return {base.key: column_of(subject, base.key) for base in BASES_OF[subject].values() if is_wanted(base)}
+
+
+_SCALARS = {subject: _names(subject, lambda base: base.kind != "histogram") for subject in SUBJECTS}
+_HISTOGRAMS = {subject: _names(subject, lambda base: base.kind == "histogram") for subject in SUBJECTS}
+
+NAMED = ("source", "thread", "reason")
 _INTEGER_RANGES = {"server_port": 65_535, "protocol": 255, "vni": 2**24 - 1, "vlan": 4095}
 
 
-def normalize(answer: dict[str, Any], window: Window, step: int, by: list[str], revision: int, now: float) -> Answer:
+def normalize(
+    answer: dict[str, Any],
+    window: Window,
+    step: int,
+    by: list[str],
+    revision: int,
+    now: float,
+    subject: Subject = "conversations",
+) -> Answer:
     """Check and convert one answer to a query by these keys; without keys its rows are the total."""
     head = _Head(answer)
     if head.step != step:
@@ -40,7 +60,7 @@ def normalize(answer: dict[str, Any], window: Window, step: int, by: list[str], 
     t = _times(columns.get("t"))
     groups, ids = _groups(columns, by, len(t), revision)
     keep, refused = _kept(t, window, step, (start, stop), now)
-    rows = _rows(columns, t, ids, groups, keep)
+    rows = _rows(columns, t, ids, groups, keep, subject)
     covered = ((start, stop),) if start < stop else ()
     return Answer(
         rows,
@@ -180,6 +200,8 @@ def _value(name: str, value: Any) -> KeyValue:
         raise BadAnswer(f"{name} {value!r:.60} is no address") from None
     if name == "is_copy" and value in (0, 1):
         return bool(value)
+    if name in NAMED and isinstance(value, str) and len(value) <= MAX_NAME and "\0" not in value:
+        return value
     limit = _INTEGER_RANGES.get(name)
     if limit is None or not isinstance(value, int) or not 0 <= value <= limit:
         raise BadAnswer(f"{name} {value!r:.60} cannot be")
@@ -192,10 +214,23 @@ def _address(text: str) -> str:
 
 
 def _rows(
-    columns: dict[str, Any], t: list[int], ids: list[int], groups: dict[int, Values], keep: list[int] | None
+    columns: dict[str, Any],
+    t: list[int],
+    ids: list[int],
+    groups: dict[int, Values],
+    keep: list[int] | None,
+    subject: Subject,
 ) -> Rows:
-    scalars = {key: _integers(columns[key], key, len(t)) for key in SCALAR_KEYS if columns.get(key) is not None}
-    histograms = {key: _histogram(columns[key], key, len(t)) for key in HISTOGRAM_KEYS if columns.get(key) is not None}
+    scalars = {
+        column: _integers(columns[key], key, len(t))
+        for key, column in _SCALARS[subject].items()
+        if columns.get(key) is not None
+    }
+    histograms = {
+        column: _histogram(columns[key], key, len(t))
+        for key, column in _HISTOGRAMS[subject].items()
+        if columns.get(key) is not None
+    }
     if len(set(zip(t, ids, strict=True))) < len(t):
         raise BadAnswer("the same group and time came twice")
     rows = Rows(t, ids, scalars, histograms, groups)

@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import repeat
 from operator import itemgetter
 
-from cstor.metrics.registry import HISTOGRAMS, SCALARS
+from cstor.metrics.columns import HISTOGRAMS, SCALARS
 from monitors.pulls.answer import Histogram, Rows
 from monitors.series.tiers import UTC
 

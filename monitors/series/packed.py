@@ -15,8 +15,8 @@ import numpy as np
 from django.db import connection
 from numpy.typing import NDArray
 
+from cstor.metrics.columns import BASES
 from cstor.metrics.histogram import PAIR, Cells, merge
-from cstor.metrics.registry import BASES
 from monitors.series.slices import Slice
 from monitors.series.tiers import table_of
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db import connection
 
-from cstor.metrics.registry import BASES
+from cstor.metrics.columns import BASES
 from monitors.models import Definition, Monitor
 from monitors.models.group import GROUP_KEYS
 from monitors.series.criteria import CannotAnswer, criteria_sql

@@ -7,13 +7,14 @@ and what could be measured at all is told by `coverage.py`. This file puts them 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from django.db import connection
 from numpy.typing import NDArray
 
+from cstor.metrics.histogram import Cells
 from monitors.intervals import Intervals, normalized
 from monitors.models import Monitor, Partition, Rollup
 from monitors.series import coverage
@@ -56,7 +57,8 @@ class ReadResult:
     """Answer of len(groups) x len(times) cells, flattened row by row; `whole` has one cell per group.
 
     `seconds` is what of each cell was measured by all its nodes together; `partial` where a node is missing, `blind`
-    where all are. `folded` marks cells in which the group had no row while `other` had: it may be in there.
+    where all are. `folded` marks cells in which the group had no row while `other` had: it may be in there. `seen`
+    tells of each base in which groups it was ever counted.
     """
 
     times: Ints
@@ -72,6 +74,7 @@ class ReadResult:
     tier: int
     complete_until: int | None
     other_share: float | None
+    seen: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
 
 
 def read(request: ReadRequest) -> ReadResult:
@@ -102,7 +105,21 @@ def read(request: ReadRequest) -> ReadResult:
         max((piece.tier for pieces in slices.values() for piece in pieces), default=request.step),
         coverage.complete_until(watched),
         other_share,
+        _seen(request.bases, parts, owners, len(ranked), len(times)),
     )
+
+
+def _seen(
+    bases: Sequence[str], parts: Sequence[Part], owners: Sequence[Ints], groups: int, width: int
+) -> dict[str, NDArray[np.bool_]]:
+    seen = {key: np.zeros(groups, dtype=bool) for key in bases}
+    for part, owner in zip(parts, owners, strict=True):
+        for key in bases:
+            column = part.columns[key]
+            found = len(column.pairs) > 0 if isinstance(column, Cells) else np.isfinite(column).any()
+            if found and len(owner):
+                seen[key][owner[0] // width] = True
+    return seen
 
 
 def _slices(request: ReadRequest, monitors: Sequence[Monitor], step: int) -> dict[tuple[int, ...], list[Slice]]:

@@ -19,8 +19,10 @@ from typing import Any
 import numpy as np
 from django.db import connection, transaction
 
+from cstor.metrics.columns import HISTOGRAMS, SCALARS
 from cstor.metrics.histogram import PAIR, Cells, compact
-from cstor.metrics.registry import HISTOGRAMS, SCALARS
+from cstor.metrics.metric import SUBJECTS, Subject
+from monitors.kinds.kind import subject_of
 from monitors.models import Monitor
 from monitors.series import partitions
 from monitors.series.copy import HEX_PER_PAIR, NULL
@@ -28,8 +30,8 @@ from monitors.series.tiers import ALL_NODES, ROLLUPS, RUN_S, TOTAL_GROUP, UTC, r
 from monitors.series.write import enqueue
 
 MAX_RUNS = 500
-HISTOGRAM_KEYS = [base.key for base in HISTOGRAMS]
-SCALAR_KEYS = [base.key for base in SCALARS]
+HISTOGRAM_KEYS = {subject: [base.key for base in HISTOGRAMS if base.subject == subject] for subject in SUBJECTS}
+SCALARS_OF = {subject: [base for base in SCALARS if base.subject == subject] for subject in SUBJECTS}
 
 log = logging.getLogger(__name__)
 
@@ -76,13 +78,13 @@ def _fold_claimed(step: int, due: Sequence[tuple[int, int]]) -> int:
         cursor.execute("SET LOCAL synchronous_commit = off")
         cursor.execute("SET LOCAL work_mem = '64MB'")
         runs = _take(cursor, step, due)
-        by_slice: dict[tuple[int, int], list[int]] = defaultdict(list)
-        resolutions, by_node = _definitions({monitor for monitor, _ in runs})
+        by_slice: dict[tuple[int, int, Subject], list[int]] = defaultdict(list)
+        resolutions, subjects, by_node = _definitions({monitor for monitor, _ in runs})
         for monitor, run in runs:
             if step in tiers_of(resolutions.get(monitor, step))[1:]:
-                by_slice[run, source_of(step, resolutions[monitor])].append(monitor)
-        for (run, source), monitors in sorted(by_slice.items()):
-            _fold(cursor, step, source, run, monitors, by_node)
+                by_slice[run, source_of(step, resolutions[monitor]), subjects[monitor]].append(monitor)
+        for (run, source, subject), monitors in sorted(by_slice.items()):
+            _fold(cursor, step, source, run, subject, monitors, by_node)
     return len(runs)
 
 
@@ -101,33 +103,46 @@ def _take(cursor: Any, step: int, due: Sequence[tuple[int, int]]) -> list[tuple[
     return cursor.fetchall()
 
 
-def _definitions(monitors: set[int]) -> tuple[dict[int, int], list[int]]:
-    """Resolution per monitor, and the monitors that keep their groups apart by node."""
-    found = Monitor.objects.filter(pk__in=monitors).values_list("pk", "resolution", "keys")
-    return {pk: resolution for pk, resolution, _ in found}, [pk for pk, _, keys in found if "node" in keys]
+def _definitions(monitors: set[int]) -> tuple[dict[int, int], dict[int, Subject], list[int]]:
+    """Resolution and subject per monitor, and the monitors that keep their groups apart by node."""
+    found = list(Monitor.objects.filter(pk__in=monitors))
+    return (
+        {monitor.pk: monitor.resolution for monitor in found},
+        {monitor.pk: subject_of(monitor.kind) for monitor in found},
+        [monitor.pk for monitor in found if "node" in monitor.keys],
+    )
 
 
-def _fold(cursor: Any, step: int, source: int, run: int, monitors: list[int], by_node: list[int]) -> None:
+def _fold(
+    cursor: Any, step: int, source: int, run: int, subject: Subject, monitors: list[int], by_node: list[int]
+) -> None:
     target = table_of(step)
     bounds = [dt.datetime.fromtimestamp(second, UTC) for second in (run, run + RUN_S[step])]
     text = StringIO()
-    cursor.copy_expert(_select(cursor, step, source, monitors, by_node, bounds), text)
+    cursor.copy_expert(_select(cursor, step, source, subject, monitors, by_node, bounds), text)
     cursor.execute(f"DELETE FROM {target} WHERE t >= %s AND t < %s AND monitor_id = ANY(%s)", [*bounds, monitors])
     lines = text.getvalue().split("\n")[:-1]
     if lines:
-        columns = ", ".join((*HISTOGRAM_KEYS, "monitor_id", "group_id", "t", "node_id", *SCALAR_KEYS))
-        cursor.copy_expert(f"COPY {target} ({columns}) FROM STDIN", StringIO(compacted(lines)))
+        histograms, scalars = HISTOGRAM_KEYS[subject], (base.key for base in SCALARS_OF[subject])
+        columns = ", ".join((*histograms, "monitor_id", "group_id", "t", "node_id", *scalars))
+        cursor.copy_expert(f"COPY {target} ({columns}) FROM STDIN", StringIO(compacted(lines, len(histograms))))
 
 
 def _select(
-    cursor: Any, step: int, source: int, monitors: list[int], by_node: list[int], bounds: Sequence[dt.datetime]
+    cursor: Any,
+    step: int,
+    source: int,
+    subject: Subject,
+    monitors: list[int],
+    by_node: list[int],
+    bounds: Sequence[dt.datetime],
 ) -> str:
     """COPY of one run folded: histograms first, since they are the only columns that are taken apart."""
     merge = {"sum": "sum({0})::bigint", "min": "min({0})", "max": "max({0})"}
-    histograms = ", ".join(f"string_agg({key}, ''::bytea)" for key in HISTOGRAM_KEYS)
-    scalars = ", ".join(merge[base.kind].format(base.key) for base in SCALARS)
+    histograms = [f"string_agg({key}, ''::bytea)" for key in HISTOGRAM_KEYS[subject]]
+    scalars = [merge[base.kind].format(base.key) for base in SCALARS_OF[subject]]
     sql = f"""
-        COPY (SELECT {histograms}, monitor_id, group_id, bucket, node, {scalars}
+        COPY (SELECT {", ".join((*histograms, "monitor_id", "group_id", "bucket", "node", *scalars))}
         FROM (SELECT *, date_bin('{step} s', t, 'epoch') AS bucket,
                 CASE WHEN group_id = {TOTAL_GROUP} OR monitor_id = ANY(%s) THEN node_id ELSE {ALL_NODES} END AS node
               FROM {table_of(source)} WHERE t >= %s AND t < %s AND monitor_id = ANY(%s)) s
@@ -135,11 +150,11 @@ def _select(
     return cursor.mogrify(sql, [by_node, *bounds, monitors]).decode()
 
 
-def compacted(lines: Iterable[str]) -> str:
+def compacted(lines: Iterable[str], histograms: int) -> str:
     """COPY lines with their histogram columns (the first ones) compacted, as COPY reads them."""
-    split = [line.split("\t", len(HISTOGRAM_KEYS)) for line in lines]
+    split = [line.split("\t", histograms) for line in lines]
     columns = [list(column) for column in zip(*split, strict=True)]
-    for number in range(len(HISTOGRAM_KEYS)):
+    for number in range(histograms):
         columns[number] = _compact_column(columns[number])
     return "".join("\t".join(row) + "\n" for row in zip(*columns, strict=True))
 

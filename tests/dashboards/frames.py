@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cstor.metrics.registry import METRICS
+from cstor.metrics.columns import METRICS
 from dashboards.queries.frame import Frame, Series
 
 START = 1_767_261_600

@@ -15,8 +15,8 @@ from django.db import connection
 from django.utils import timezone
 from psycopg2.extras import execute_values
 
+from cstor.metrics.columns import BASES
 from cstor.metrics.histogram import bin_of, pack
-from cstor.metrics.registry import BASES
 from monitors.fields import to_multirange
 from monitors.models import Group, Monitor, Node, Observed, Pull
 from monitors.series import partitions

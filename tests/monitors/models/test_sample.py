@@ -10,7 +10,7 @@ from django.db.migrations.autodetector import MigrationAutodetector
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.state import ModelState, ProjectState
 
-from cstor.metrics.registry import BASES
+from cstor.metrics.columns import BASES
 from monitors.models import SAMPLES
 from monitors.series import partitions
 from monitors.series.tiers import STEPS, table_of

@@ -104,5 +104,5 @@ def test_it_folds_a_monitor_of_one_minute_from_its_own_base(
 
 def test_it_compacts_histograms_and_passes_scalars_through() -> None:
     line = "\t".join(["\\\\x030020000100200001002000", *["\\N"] * 10, "7", "0", "2025-01-01 00:00:00+00"])
-    (out,) = compacted([line]).splitlines()
+    (out,) = compacted([line], 11).splitlines()
     assert out.split("\t") == ["\\\\x05002000", *["\\N"] * 10, "7", "0", "2025-01-01 00:00:00+00"]
