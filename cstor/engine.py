@@ -11,11 +11,13 @@ import numpy as np
 from cstor.buckets.points import Points
 from cstor.buckets.points import warm_up as warm_up_points
 from cstor.buckets.second import ClosedSecond
+from cstor.closing import Closing, Finished
 from cstor.flows.analysis import Analysis, AnalysisConfig
 from cstor.flows.analysis import warm_up as warm_up_analysis
 from cstor.flows.duplicates import Duplicates
 from cstor.flows.duplicates import warm_up as warm_up_duplicates
 from cstor.stages import Stages
+from cstor.store.parquet import warm_up as warm_up_parquet
 from cstor.store.segment import SegmentWriter
 from cstor.store.writer import StoreWriter
 from wire.packets.batch import MAX_PACKETS, PacketBatch, batch_of
@@ -51,7 +53,8 @@ class Decoder:
 
 
 class Engine:
-    """Feeds an analysis and hands what it closes to the store; either may be absent, for measuring the other."""
+    """Feeds an analysis and hands what it closes to the store; either may be absent, for measuring the other.
+    `threaded`: what is closed is folded and stored in a thread of its own, until `finish` has returned."""
 
     def __init__(
         self,
@@ -61,16 +64,16 @@ class Engine:
         on_second: Callable[[ClosedSecond], None] | None = None,
         stages: Stages | None = None,
         duplicates_ns: int = 0,
+        threaded: bool = False,
     ) -> None:
         self.stages = stages or Stages()
         self.decoder = Decoder()
         self.duplicates = Duplicates(duplicates_ns)
         self.points = Points()
         self.analysis = Analysis(config, self.stages)
-        self.sessions = 0
+        self.closing = Closing(store, on_second, self.stages, threaded)
         self._store = store
         self._segments = segments
-        self._on_second = on_second
 
     def take(self, batch: PacketBatch) -> None:
         """A batch whose packets are in the order in which they are to be analysed."""
@@ -90,34 +93,25 @@ class Engine:
                 self.points.add(records)
         return records
 
+    @property
+    def sessions(self) -> int:
+        """Sessions that went to the store."""
+        return self.closing.sessions
+
     def drain(self) -> None:
         """Hand over what the analysis has finished."""
-        seconds = self.analysis.take_seconds()
-        if seconds:
-            if self._on_second:
-                for second in seconds:
-                    self._on_second(second)
-            if self._store:
-                with self.stages.time("write"):
-                    self._store.add_seconds(seconds)
-        sessions = self.analysis.take_sessions()
-        if sessions is not None:
-            self.sessions += len(sessions.rows)
-            if self._store:
-                with self.stages.time("write"):
-                    self._store.add_sessions(sessions)
-        self._hand_over_points(self.analysis.clock)
+        self._drain(self.analysis.clock)
 
     def finish(self) -> None:
-        """The stream has ended: all flows become sessions, all seconds close."""
+        """The stream has ended: all flows become sessions, all seconds close, all is with the store."""
         self.analysis.finish()
-        self.drain()
-        self._hand_over_points(None)
+        self._drain(None)
+        self.closing.wait()
 
-    def _hand_over_points(self, clock: int | None) -> None:
+    def _drain(self, clock: int | None) -> None:
         """Links' seconds close with the analysis': when its clock is two seconds on; without a clock, all."""
-        if self._store:
-            self._store.tables.add("points", self.points.take(None if clock is None else clock - 1))
+        points = self.points.take(None if clock is None else clock - 1) if self._store else None
+        self.closing.take(Finished(self.analysis.take_raw(), self.analysis.take_ended(), points))
 
 
 COMPILING_AFTER_S = 3.0  # loading compiled kernels takes less
@@ -134,6 +128,7 @@ def warm_up() -> None:
     warm_up_analysis()
     warm_up_points()
     warm_up_duplicates()
+    warm_up_parquet()
     notice.cancel()
 
 

@@ -100,9 +100,11 @@ class Ingest:
             while (batch := source.read()) is not None:
                 stream.take(batch)
                 self._progress(path, source.bytes_read)
-        except CaptureError as error:
-            if error.partial:
+        except BaseException as error:
+            if isinstance(error, CaptureError) and error.partial:
                 self._end(stream, source)
+            else:
+                stream.abandon()
             raise
         self._end(stream, source)
 
@@ -123,7 +125,7 @@ class _Stream:
         self._store = store
         self._segments = segments
         self._summary = summary
-        self._engine = Engine(AnalysisConfig(), store, segments, self._note, duplicates_ns=duplicates_ns)
+        self._engine = Engine(AnalysisConfig(), store, segments, self._note, None, duplicates_ns, threaded=True)
         self._limit_ns = time.time_ns() + DAY_NS
         self._complete_until = take_snapshot(root, LiveTail(root)).complete_until
         self._published = store.published
@@ -158,6 +160,10 @@ class _Stream:
         summary.malformed.update(engine.decoder.malformed())
         summary.flows += engine.analysis.counters()["flows_opened"]
         summary.sessions += engine.sessions
+
+    def abandon(self) -> None:
+        """Nothing more will come: what was closed so far is with the store, and nobody else uses it any more."""
+        self._engine.closing.wait()
 
     def _believable(self, batch: PacketBatch) -> PacketBatch:
         """Without the packets of which the time cannot be: they are counted and refused."""

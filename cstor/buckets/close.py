@@ -22,7 +22,7 @@ from cstor.buckets.columns import (
     TIMING,
     TRUNCATED,
 )
-from cstor.buckets.second import BIN, CELL, DENSE, ClosedSecond
+from cstor.buckets.second import BIN, CELL, DENSE, ClosedSecond, RawSecond
 from cstor.metrics.histogram import LAST_BIN
 from wire.packets.jit import kernel
 
@@ -64,6 +64,10 @@ class Closer:
     def __init__(self) -> None:
         self._rows, self._events = 1024, 4096
         self._work = new_work(self._rows, self._events)
+
+    def fold(self, raw: RawSecond) -> ClosedSecond | None:
+        """The second of a raw one, whose arrays are used up."""
+        return self.close(*raw)
 
     def close(self, t: int, keys: np.ndarray, dense: np.ndarray, events: np.ndarray) -> ClosedSecond | None:
         """The second of these rows; None if nothing happened in it. Rows that saw nothing are left out.

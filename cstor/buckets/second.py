@@ -56,6 +56,15 @@ class ClosedSecond(NamedTuple):
     bins: np.ndarray  # BIN[m], sorted by row, metric, bin
 
 
+class RawSecond(NamedTuple):
+    """A second as the kernels left it, for a Closer to fold: rows and events of its own, shared with nobody."""
+
+    t: int  # epoch second
+    keys: np.ndarray  # CONVERSATION[n]
+    dense: np.ndarray  # i8[n, COLUMNS]
+    events: np.ndarray  # EVENT[k]
+
+
 OUTCOMES: tuple[str, ...] = (
     "active",
     "established",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cstor.buckets.close import Closer
-from cstor.buckets.second import SESSION, ClosedSecond, SessionBatch
+from cstor.buckets.second import SESSION, ClosedSecond, RawSecond, SessionBatch
 from cstor.flows.analyze import analyze_batch
 from cstor.flows.analyzers.connections import ENDED, FAILED, OPEN
 from cstor.flows.clock import NS
@@ -68,7 +68,7 @@ class Analysis:
         self._config.validate()
         self._state = new_state(secrets.randbits(32), *self._config.limits, self._config.live)
         self._closer = Closer()
-        self._closed: list[ClosedSecond] = []
+        self._closed: list[RawSecond] = []
         self._ended: list[np.ndarray] = []
 
     @property
@@ -103,18 +103,29 @@ class Analysis:
         for slot in range(ARENAS):
             self._close(slot)
 
-    def take_seconds(self) -> list[ClosedSecond]:
-        """Seconds that were closed since the last call; one may come again for late packets."""
+    def take_raw(self) -> list[RawSecond]:
+        """Seconds that were closed since the last call, for a Closer in whatever thread; one may come again."""
         closed, self._closed = self._closed, []
         return closed
 
-    def take_sessions(self) -> SessionBatch | None:
-        """Sessions that ended since the last call."""
+    def take_seconds(self) -> list[ClosedSecond]:
+        """The same, folded."""
+        with self._stages.time("close"):
+            folded = [self._closer.fold(raw) for raw in self.take_raw()]
+        return [second for second in folded if second is not None]
+
+    def take_ended(self) -> list[SessionBatch]:
+        """Sessions that ended since the last call, as they were collected."""
         self._collect_sessions()
         ended, self._ended = self._ended, []
-        if not ended:
-            return None
-        return SessionBatch(ended[0] if len(ended) == 1 else np.concatenate(ended))
+        return [SessionBatch(rows) for rows in ended]
+
+    def take_sessions(self) -> SessionBatch | None:
+        """Sessions that ended since the last call."""
+        ended = self.take_ended()
+        if len(ended) < 2:
+            return ended[0] if ended else None
+        return SessionBatch(np.concatenate([batch.rows for batch in ended]))
 
     def counters(self) -> dict[str, int]:
         """Statistics of this analysis, by name."""
@@ -205,10 +216,7 @@ class Analysis:
             self._hand_out(int(second), keys[chosen], dense[chosen], there)
 
     def _hand_out(self, second: int, keys: np.ndarray, dense: np.ndarray, events: np.ndarray) -> None:
-        with self._stages.time("close"):
-            closed = self._closer.close(second, keys, dense, events)
-        if closed is not None:
-            self._closed.append(closed)
+        self._closed.append(RawSecond(second, keys.copy(), dense.copy(), events.copy()))
 
 
 def warm_up() -> None:

@@ -6,13 +6,14 @@ and as 16 bytes, for ranges. Each file is written under a hidden name and rename
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cstor.buckets.second import OUTCOMES, SESSION, ClosedSecond, SessionBatch
+from cstor.buckets.second import BIN, CELL, CONVERSATION, DENSE, OUTCOMES, SESSION, ClosedSecond, SessionBatch
 from cstor.metrics.registry import HISTOGRAMS
 from cstor.store.addresses import End, end_of
 from cstor.store.columns import Seconds, number_equal
@@ -136,3 +137,14 @@ def _numbers(batches: Sequence[SessionBatch], total: int) -> Iterator[Column]:
             column = present(name, "i64", lines[at], absent)
             if len(column.values):
                 yield column
+
+
+def warm_up() -> None:
+    """Load (or compile) the kernels that write files, before packets wait for them."""
+    second = ClosedSecond(
+        0, np.zeros(1, CONVERSATION), np.ones((1, len(DENSE)), np.int64), np.zeros(1, CELL), np.zeros(1, BIN)
+    )
+    with tempfile.TemporaryDirectory(prefix="cstor-warm-") as folder:
+        writer = ParquetWriter()
+        writer.seconds([second], Path(folder) / "latency", Path(folder) / "series")
+        writer.sessions([SessionBatch(np.zeros(1, SESSION))], np.zeros(1, np.int64), Path(folder) / "sessions")
