@@ -19,6 +19,7 @@ from cstor.config import ConfigError, NodeConfig
 from cstor.counters import Parts
 from cstor.engine import warm_up
 from cstor.lanes import Lanes
+from cstor.stages import Stages
 from cstor.stats import NodeStats
 from cstor.store.clock import CaptureClock
 from cstor.store.layout import SECOND_NS, WriterLock, open_store
@@ -54,6 +55,7 @@ class Node:
         self._clock = CaptureClock(self._root)
         self._wall = WallClock()
         self._closed_until = 0  # seconds before this are closed
+        self._stages = Stages("main")
         self._states: dict[str, str] = {}
         self._is_observing = True
         self._published_at = self._checked_at = time.monotonic()
@@ -75,7 +77,8 @@ class Node:
         self._store = StoreWriter(self._root, self._sequence, live=True)
         self._lanes = Lanes(self._sources, config, self._store, self._segment_writer, self._wall)
         lanes = self._lanes
-        parts = Parts(self._sources, lanes.engine, lanes.window, self._store, lanes.segments, lanes.stages)
+        stages = [*lanes.stages, self._stages]
+        parts = Parts(self._sources, lanes.engine, lanes.window, self._store, lanes.segments, stages)
         self._stats = NodeStats(self._root, config.api.name, parts)
         now_s = self._wall.now_ns() // SECOND_NS
         self._counted_until = now_s
@@ -120,7 +123,8 @@ class Node:
     def _turn(self) -> None:
         """Write what the capture threads have handed over."""
         horizon_ns = self._lanes.horizon_ns  # before looking at what was handed over until then
-        self._lanes.handover.carry_out()
+        with self._stages.time("write"):
+            self._lanes.handover.carry_out()
         self._count_second(self._wall.now_ns() // SECOND_NS)
         # The analysis holds two seconds open: the one of the horizon and the one before.
         self._tell_clock(horizon_ns // SECOND_NS - 1)

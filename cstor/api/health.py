@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import threading
 import time
-from pathlib import Path
+from functools import cache
 from typing import Any
 
 from django.conf import settings
 
 from cstor.api.readers import live_tail
 from cstor.api.store import store_dir
+from cstor.diskuse import DiskUse
 from cstor.store.catalog import all_segments
-from cstor.store.layout import DATASETS, LIVE, SECOND_NS
+from cstor.store.layout import LIVE, SECOND_NS
 from cstor.store.snapshot import take_snapshot
 
 STALE_S = 10.0  # a capture that has not written its status for so long does not capture
-_DISK_S = 10.0  # disk use is counted anew after this time
-
-_lock = threading.Lock()
-_disk: tuple[float, dict[str, Any]] | None = None
 
 
 def capture_status() -> dict[str, Any] | None:
@@ -52,30 +47,13 @@ def trouble() -> str | None:
 
 
 def disk_use() -> dict[str, Any]:
-    """Bytes and files by dataset, and what is free; counted at most every ten seconds."""
-    global _disk
-    with _lock:
-        if _disk is None or time.monotonic() - _disk[0] > _DISK_S:
-            _disk = (time.monotonic(), _count_disk(store_dir()))
-        return _disk[1]
+    """Bytes and files by dataset, and what is free; counted anew beside the calls, every ten seconds."""
+    return _disk().now()
 
 
-def _count_disk(root: Path) -> dict[str, Any]:
-    usage = shutil.disk_usage(root)
-    used = {name: _folder_use(root / name) for name in ("packets", *DATASETS, LIVE)}
-    return {"used": used, "free_bytes": usage.free, "total_bytes": usage.total}
-
-
-def _folder_use(folder: Path) -> dict[str, int]:
-    files = size = 0
-    for path, _, names in os.walk(folder):
-        for name in names:
-            try:
-                size += (Path(path) / name).stat().st_size
-                files += 1
-            except FileNotFoundError:
-                continue
-    return {"files": files, "bytes": size}
+@cache
+def _disk() -> DiskUse:
+    return DiskUse(store_dir())
 
 
 def extent() -> dict[str, Any]:

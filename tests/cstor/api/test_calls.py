@@ -60,6 +60,8 @@ def test_status_tells_what_the_node_has(server: Server) -> None:
     assert (status["oldest_bucket"], status["newest_bucket"]) == (T, T + 59)
     assert status["complete_until"] == T + 60
     assert status["disk"]["used"]["series"]["bytes"] > 0
+    assert status["capture"] is None and status["alarms"] == [] and status["behind"] is False
+    assert status["clock"].keys() == {"synchronised", "max_error_s"}
 
 
 def test_metrics_is_the_registry(server: Server) -> None:
