@@ -1,6 +1,7 @@
 """What an operator should be told of a node right now, in words: made from the numbers of its last seconds.
 
-`critical` is what stops the node from doing its work; `warning` is what costs packets or will soon.
+`critical` is what stops the node from doing its work, `warning` what costs packets or will soon, `notice` what could be
+set up better.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class Alarm:
     """`key` names the kind of trouble, see docs/observability.md."""
 
     key: str
-    severity: Literal["critical", "warning"]
+    severity: Literal["critical", "warning", "notice"]
     text: str
 
     def as_json(self) -> dict[str, Any]:

@@ -112,7 +112,7 @@ class NodeStats:
         for source in parts.sources:
             if source.problem:
                 yield Alarm("source", "critical", source.problem)
-            yield from (Alarm("source", "warning", text) for text in source.warnings)
+            yield from (Alarm("source", "notice", text) for text in source.warnings)
         oldest = self._samples[0]
         yield from from_numbers(held, grown(sample.counts, oldest.counts), sample.at - oldest.at)
         disk = self._disk.now()

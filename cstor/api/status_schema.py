@@ -61,7 +61,8 @@ _ALARM = _object(
     "what is wrong right now",
     key=_text("kind of trouble, see docs/observability.md"),
     severity=_text(
-        "critical: the node does not do its work; warning: packets are lost, or will be", enum=["critical", "warning"]
+        "critical: the node does not do its work; warning: packets are lost, or will be; notice: set up better",
+        enum=["critical", "warning", "notice"],
     ),
     text=_text("in words"),
 )

@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from monitors.models import Node
+from monitors.nodes import glance
 from monitors.nodes.client import NodeClient, NodeError
 from monitors.pulls.answer import BadAnswer
 from monitors.pulls.normalize import told_intervals
@@ -78,6 +79,9 @@ def state_of(node: Node, now: float) -> tuple[str, str]:
         return "warning", f"Not heard of for {spoken(age_s)}: is the worker running?"
     if node.status.get("problem"):
         return "warning", str(node.status["problem"])
+    alarms = [alarm for alarm in glance.alarms(node.status) if alarm.severity != "notice"]
+    if alarms:
+        return "warning", alarms[0].text + (f" (and {len(alarms) - 1} more)" if len(alarms) > 1 else "")
     if node.skew_ms and abs(node.skew_ms) > 2000:
         return "warning", f"Its clock is {spoken(abs(node.skew_ms) / 1000)} {'ahead' if node.skew_ms > 0 else 'behind'}"
     return "ok", "Answers"

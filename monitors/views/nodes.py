@@ -14,13 +14,15 @@ from monitors import state
 from monitors.access import allows, operator_required, viewer_required
 from monitors.models import Node
 from monitors.nodes import health
+from monitors.nodes.glance import glance, stages
 
 
 @viewer_required
 def nodes(request: HttpRequest) -> HttpResponse:
     """All nodes, the worst first."""
     now = time.time()
-    rows = [(node, state.of_node(node, now)) for node in Node.objects.prefetch_related("monitors")]
+    found = Node.objects.prefetch_related("monitors")
+    rows = [(node, state.of_node(node, now), glance(node.status)) for node in found]
     rows.sort(key=lambda row: (-state.SEVERITY.index(row[1].key), row[0].name))
     context = {"rows": rows, "section": "nodes", "may_operate": allows(request.user, "operate")}
     page = "monitors/partials/node_rows.html" if request.headers.get("HX-Request") else "monitors/nodes.html"
@@ -39,6 +41,8 @@ def node(request: HttpRequest, pk: int) -> HttpResponse:
         "facts": facts(found.status),
         "sources": [source_row(source) for source in found.status.get("sources") or [] if isinstance(source, dict)],
         "drops": found.status.get("drops") or {},
+        "glance": glance(found.status),
+        "stages": stages(found.status),
         "rows": [state.view(pull, now) for pull in pulls],
         "by_node": False,
         "section": "nodes",
@@ -68,6 +72,7 @@ def source_row(source: dict[str, Any]) -> dict[str, str]:
         value = source.get(name)
         return f"{value * scale:,.{places}f}" if isinstance(value, int | float) else ""
 
+    fill = source.get("ring_fill")
     drops = source.get("drops") or {}
     found = [f"{reason} {n:,}" for reason, n in drops.items() if n] if isinstance(drops, dict) else []
     return {
@@ -75,6 +80,8 @@ def source_row(source: dict[str, Any]) -> dict[str, str]:
         "packets": number("packets"),
         "packets_per_s": number("packets_per_s"),
         "mbit_per_s": number("bits_per_s", 1e-6, 1),
+        "ring_fill": f"{fill:.1%}" if isinstance(fill, int | float) else "",
+        "state": str(source.get("problem") or source.get("state") or ""),
         "drops": ", ".join(found) or "none",
     }
 

@@ -42,6 +42,31 @@ def test_it_shows_what_the_node_says_of_itself(stub: StubNode, node: Node) -> No
         assert text in page
 
 
+def test_it_shows_drops_lag_and_alarms_in_the_list(stub: StubNode, node: Node) -> None:
+    stub.status = {
+        "mode": "capture",
+        "behind": True,
+        "alarms": [{"key": "behind", "severity": "warning", "text": "the analysis is 42 s behind"}],
+        "sources": [{"name": "mirror", "packets_per_s": 1234, "bits_per_s": 9_900_000, "ring_fill": 0.871}],
+        "drops": {"kernel": 4321},
+        "capture": {"table": {"occupancy": 0.5}, "drops_per_s": {"kernel": 17}},
+    }
+    client = visitor("operator")
+    client.post(f"/nodes/{node.pk}/test/")
+    page = client.get("/nodes/").content.decode()
+    for text in (
+        "the analysis is 42 s behind",
+        "9.9 Mbit/s",
+        "4,321, 17/s now",
+        "87.1\u202f%",
+        "50.0\u202f%",
+        "is-bad",
+    ):
+        assert text in page
+    page = client.get(f"/nodes/{node.pk}/").content.decode()
+    assert "the analysis is 42 s behind" in page and "87.1%" in page
+
+
 def test_it_never_shows_a_token(node: Node) -> None:
     Node.objects.update(token="very-secret")
     admin = visitor("admin")

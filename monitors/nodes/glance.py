@@ -1,0 +1,130 @@
+"""What a node's last status says at a glance: alarms, rates, drops, lag, fill levels. Whatever it lacks stays empty.
+
+The status is what another program sent: nothing in it is taken for granted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+LARGEST = 10**18
+STAGES = ("read", "decode", "reorder", "analyse", "close", "write")
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """One trouble of now; `colour` as of a state."""
+
+    key: str
+    severity: str
+    text: str
+
+    @property
+    def colour(self) -> str:
+        return {"critical": "red", "warning": "amber"}.get(self.severity, "grey")
+
+
+@dataclass(frozen=True)
+class Glance:
+    """One line of the list of nodes."""
+
+    alarms: tuple[Alarm, ...] = ()
+    packets_per_s: float | None = None
+    mbit_per_s: float | None = None
+    drops: int = 0
+    drops_per_s: float = 0.0
+    lag_s: float | None = None
+    is_behind: bool = False
+    ring_fill: float | None = None
+    table: float | None = None
+    disk_free: int | None = None
+
+    @property
+    def lost(self) -> str:
+        """Drops in words: what is lost now comes first."""
+        if not self.drops:
+            return "none" if self.packets_per_s is not None else ""
+        total = f"{self.drops:,}"
+        return f"{total}, {self.drops_per_s:,.0f}/s now" if self.drops_per_s else total
+
+    @property
+    def ring(self) -> str:
+        return _percent(self.ring_fill)
+
+    @property
+    def table_used(self) -> str:
+        return _percent(self.table)
+
+
+def glance(status: dict[str, Any]) -> Glance:
+    """The numbers of a status, added up over its sources."""
+    sources = _objects(status.get("sources"))
+    capture = _object(status.get("capture"))
+    fills = [fill for source in sources if (fill := _number(source.get("ring_fill"))) is not None]
+    drops = _object(status.get("drops"))
+    bits = _total(source.get("bits_per_s") for source in sources)
+    return Glance(
+        alarms=alarms(status),
+        packets_per_s=_total(source.get("packets_per_s") for source in sources),
+        mbit_per_s=None if bits is None else bits / 1e6,
+        drops=int(_total(drops.values()) or 0),
+        drops_per_s=_total(_object(capture.get("drops_per_s")).values()) or 0.0,
+        lag_s=_number(status.get("lag_s")),
+        is_behind=status.get("behind") is True,
+        ring_fill=max(fills, default=None),
+        table=_number(_object(capture.get("table")).get("occupancy")),
+        disk_free=_whole(_object(status.get("disk")).get("free_bytes")),
+    )
+
+
+def alarms(status: dict[str, Any]) -> tuple[Alarm, ...]:
+    """What is wrong with the node by its own account, the worst first."""
+    order = ("critical", "warning")
+    found = [
+        Alarm(str(item.get("key", "")), str(item.get("severity", "")), str(item.get("text", "")))
+        for item in _objects(status.get("alarms"))
+        if item.get("text")
+    ]
+    return tuple(sorted(found, key=lambda alarm: order.index(alarm.severity) if alarm.severity in order else 9))
+
+
+def stages(status: dict[str, Any]) -> list[dict[str, str]]:
+    """Time per packet by stage, in the order of a packet's way: now and since the start."""
+    told = _object(_object(status.get("capture")).get("stages"))
+    rows = []
+    for name in STAGES:
+        stage = _object(told.get(name))
+        start, last = (_number(stage.get(key)) for key in ("ns_per_packet", "ns_per_packet_last"))
+        if start is not None:
+            now = "" if last is None else f"{last:,.0f}"
+            rows.append({"name": name, "start": f"{start:,.0f}", "now": now})
+    return rows
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.1%}".replace("%", "\u202f%")
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _number(value: Any) -> float | None:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not -LARGEST < value < LARGEST:
+        return None
+    return float(value)
+
+
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _total(values: Iterable[Any]) -> float | None:
+    found = [number for value in values if (number := _number(value)) is not None]
+    return sum(found) if found else None
