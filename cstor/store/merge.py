@@ -59,6 +59,7 @@ class Kept(NamedTuple):
 
     keys: Ints
     floor: list[int]
+    numbers: Ints | None = None  # of the groups, where who chose them numbers groups
 
 
 def choose(totals: Totals, limit: int, keep: Ints) -> Kept:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -16,16 +15,15 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from cstor.buckets.second import ClosedSecond
 from cstor.store import duck
 from cstor.store.layout import HOUR_S
 from cstor.store.ledger import Interval, without_hour
 from cstor.store.live import LiveTail
-from cstor.store.merge import Kept, Merged, Partial, Totals, choose, merge, merge_totals, totals_of
+from cstor.store.memory import MemorySource
+from cstor.store.merge import Kept, Merged, choose, merge, merge_totals, totals_of
+from cstor.store.partials import Partials
 from cstor.store.query import MAX_ROWS, QueryError, Range, SeriesQuery, key_width, parse_query
-from cstor.store.rows import Rows, join
 from cstor.store.series_files import FilesSource
-from cstor.store.series_rows import RowsSource
 from cstor.store.snapshot import Snapshot, take_snapshot
 from cstor.store.table_source import answer_table
 
@@ -65,6 +63,7 @@ class SeriesReader:
     def __init__(self, root: Path, tail: LiveTail | None = None) -> None:
         self.root = root
         self.tail = tail or LiveTail(root)
+        self._partials = Partials()
         self._connection = duck.connect()
         self._lock = threading.Lock()
 
@@ -76,18 +75,18 @@ class SeriesReader:
 
     def answers(self, raws: Sequence[object]) -> Iterator[Answer | Exception]:
         """An answer or what was wrong, for each question in turn; questions that follow one another share a view."""
-        snapshot, rows = self.snapshot(), _RowsCache()
+        snapshot = self.snapshot()
         for raw in raws:
             try:
                 query = parse_query(raw, whole_of(snapshot))
                 for attempt in range(ATTEMPTS):
                     try:
-                        yield self._answer(query, snapshot, rows)
+                        yield self._answer(query, snapshot)
                         break
                     except duckdb.IOException:
                         if attempt == ATTEMPTS - 1:
                             raise
-                        snapshot, rows = self.snapshot(), _RowsCache()
+                        snapshot = self.snapshot()
             except (ValueError, duckdb.Error) as error:
                 yield error
 
@@ -98,46 +97,32 @@ class SeriesReader:
             raise found
         return found
 
-    def _answer(self, query: SeriesQuery, snapshot: Snapshot, rows_cache: _RowsCache) -> Answer:
+    def _answer(self, query: SeriesQuery, snapshot: Snapshot) -> Answer:
         began = time.perf_counter()
         if query.subject != "conversations":
             with self._lock:
                 table = answer_table(query, snapshot.table(query.subject, query.start, query.end), self._connection)
-            rows, head = _merged(query, [table.partial]), _head(query, snapshot, table.kept)
+            rows, head = _checked(merge([table.partial], query.scalars, [])), _head(query, snapshot, table.kept)
             return _answered(query, head, table.kept, rows, table.groups, began, table.words)
         found = snapshot.series(query.start, query.end, query.step)
-        sources: list[FilesSource | RowsSource] = []
-        if found.seconds:
-            sources.append(RowsSource(query, rows_cache.joined(query.start, query.end, found.seconds)))
-        # Questions about the last minutes need no file, and do not wait for those that do.
-        with self._lock if found.files else contextlib.nullcontext():
-            if found.files:
-                sources.append(FilesSource(query, found.files, found.latency_files, self._connection))
-            kept, groups = self._kept(query, [source.totals() for source in sources] if query.by else [])
-            partials = [] if query.plan else [source.partial(kept) for source in sources]
-        rows = _merged(query, partials)
-        return _answered(query, _head(query, snapshot, kept, found.coarse), kept, rows, groups, began)
+        memory = MemorySource(query, snapshot.directory, found.seconds, self._partials)
+        if found.files:
+            with self._lock:
+                files = FilesSource(query, found.files, found.latency_files, self._connection)
+                kept, rows, groups = self._with_files(query, memory, files)
+        else:  # questions about the last minutes need no file, and do not wait for those that do
+            kept, groups = memory.chosen() if query.by else (None, 1)
+            rows = memory.merged(kept) if not query.plan else merge([], query.scalars, query.histograms)
+        return _answered(query, _head(query, snapshot, kept, found.coarse), kept, _checked(rows), groups, began)
 
     @staticmethod
-    def _kept(query: SeriesQuery, totals: list[Totals]) -> tuple[Kept | None, int]:
-        if not query.by:
-            return None, 1
-        merged = merge_totals(totals, sum(map(key_width, query.by)), len(query.order))
-        return choose(merged, query.limit, query.keep), len(merged.keys)
-
-
-class _RowsCache:
-    """Seconds joined to columns once for all questions of a call about the same range."""
-
-    def __init__(self) -> None:
-        self._joined: dict[tuple[int, int], Rows] = {}
-
-    def joined(self, start: int, end: int, seconds: list[ClosedSecond]) -> Rows:
-        found = self._joined.get((start, end))
-        if found is None:
-            self._joined.clear()  # one range at a time: they are large
-            found = self._joined[(start, end)] = join(seconds)
-        return found
+    def _with_files(query: SeriesQuery, memory: MemorySource, files: FilesSource) -> tuple[Kept | None, Merged, int]:
+        kept, groups = None, 1
+        if query.by:
+            totals = merge_totals([memory.totals(), files.totals()], sum(map(key_width, query.by)), len(query.order))
+            kept, groups = choose(totals, query.limit, query.keep), len(totals.keys)
+        partials = [] if query.plan else [memory.partial(kept), files.partial(kept)]
+        return kept, merge(partials, query.scalars, query.histograms), groups
 
 
 def _head(
@@ -170,8 +155,7 @@ def _answered(
     return Answer(query, head, keys, rows, totals, groups, (time.perf_counter() - began) * 1e3, words)
 
 
-def _merged(query: SeriesQuery, partials: list[Partial]) -> Merged:
-    rows = merge(partials, query.scalars, query.histograms)
+def _checked(rows: Merged) -> Merged:
     if len(rows.t) > MAX_ROWS:
         raise QueryError(f"more than {MAX_ROWS} rows; take a larger 'step', a smaller 'limit' or a shorter range")
     return rows

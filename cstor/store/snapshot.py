@@ -14,10 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from cstor.buckets.second import ClosedSecond, SessionBatch
+from cstor.buckets.second import SessionBatch
+from cstor.store.block import Block
+from cstor.store.directory import Directory
 from cstor.store.layout import HOUR_S, Part, hour_folder, hour_of, hours, part_of
 from cstor.store.ledger import Clock, Interval, Ledger, clipped, read_clock, read_ledger, united
-from cstor.store.live import LivePartView, LiveTail, PartKey
+from cstor.store.live import LivePartView, LiveTail, LiveView, PartKey
 
 # Beyond this many hours it is cheaper to list what is there than to ask for each hour.
 LISTED_HOURS = 200
@@ -48,7 +50,7 @@ class SeriesSources:
 
     files: list[Path]
     latency_files: list[Path]
-    seconds: list[ClosedSecond]
+    seconds: list[Block]
     coarse: list[tuple[int, int, int]]
 
 
@@ -71,11 +73,17 @@ class TableSources:
 class Snapshot:
     """Made by `take_snapshot`."""
 
-    def __init__(self, root: Path, clock: Clock | None, ledger: Ledger, live: dict[PartKey, LivePartView]) -> None:
+    def __init__(self, root: Path, clock: Clock | None, ledger: Ledger, live: LiveView) -> None:
         self.root = root
         self.clock = clock
         self.ledger = ledger
-        self._live = live
+        self._live = live.parts
+        self._directory = live.directory
+
+    @property
+    def directory(self) -> Directory:
+        """By which the rows of seconds in memory are numbered."""
+        return self._directory
 
     def series(self, start: int, end: int, step: int = 1) -> SeriesSources:
         """Sources of the seconds [start, end), to be answered in buckets of `step` seconds."""

@@ -70,7 +70,7 @@ def test_it_keeps_the_last_minutes_in_memory(tmp_path: Path, monkeypatch: pytest
         writer.rotate()
         writer.flush()
         now[0] = next(clock)
-    held = [one.t for part in tail.read().values() for one in part.seconds]
+    held = [one.t for part in tail.read().parts.values() for one in part.seconds]
     assert (min(held), max(held)) == (T + 180, T + 359)
     assert not SeriesReader(tmp_path).snapshot().series(T + 200, T + 300).files
     assert total(SeriesReader(tmp_path)) == (360, 360, 360)
