@@ -1,0 +1,28 @@
+"""kill -9 at any moment costs at most the last second and damages nothing. Short forms; `make soak` kills hundreds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cstor.store.check import check
+from cstor.store.layout import LIVE
+from cstor.store.ledger import read_ledger
+from tests.cstor.store.killing import GRACE_S, kill_often, verify, victim
+
+
+def test_kill_9_loses_at_most_the_last_second(tmp_path: Path) -> None:
+    with victim(tmp_path) as one:
+        mirror = kill_often(one, times=4, seed=1, longest_s=4.0)
+        costs = verify(one, mirror)
+        assert costs["median_s"] <= GRACE_S, costs
+        report = check(one.store)
+        assert report.problems == report.notes == []
+        assert report.kills == len(read_ledger(one.store).kills) >= len(one.kills)
+        assert {path.name for path in (one.store / LIVE).iterdir()} <= {"status.json"}
+
+
+def test_kill_9_while_it_publishes_seals_merges_and_removes(tmp_path: Path) -> None:
+    with victim(tmp_path, hurried=True, retention='packets_bytes = "1 MB"') as one:
+        mirror = kill_often(one, times=5, seed=2, longest_s=2.0)
+        verify(one, mirror, has_packets=False)
+        assert check(one.store).problems == []
