@@ -51,6 +51,7 @@ class Lane:
         self._clock = clock
         self._flushed_at = time.monotonic()
         self._failing: set[Source] = set()
+        self._drops = self._drops_told_s = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name=f"capture-{number}", daemon=True)
 
@@ -84,6 +85,7 @@ class Lane:
             released = self.window.release(horizon_ns)
         engine.analysis.feed(released)
         engine.analysis.advance(horizon_ns)
+        self._count_drops(now_ns // SECOND_NS)
         engine.drain()
         self.horizon_ns = horizon_ns
 
@@ -99,6 +101,13 @@ class Lane:
         except BaseException as error:
             log.exception("the capture thread %s ended", self._thread.name)
             self.error = error
+
+    def _count_drops(self, now_s: int) -> None:
+        """Links show what was lost in a second beside what came."""
+        if now_s > self._drops_told_s:
+            before, self._drops = self._drops, sum(sum(reader.drops().values()) for _, reader in self._readers)
+            self._drops_told_s = now_s
+            self.engine.points.add_drops(now_s - 1, self._drops - before)
 
     def _empty(self, source: Source, reader: Reader, now_ns: int) -> int:
         """Take what a source has; up to which time that is all: the last packet's, or now less the source's delay."""

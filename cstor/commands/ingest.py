@@ -26,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="count packets that were captured twice within so many milliseconds in `duplicates` only; 3 suits most "
         "mirrors (default 0: off)",
     )
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="pcap or pcapng files")
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="pcap or pcapng files; - is standard input")
 
 
 def milliseconds(text: str) -> float:

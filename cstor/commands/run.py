@@ -1,17 +1,22 @@
 """capture + API, until stopped
 
-Reads a TOML file: name, store, listen, token_file, [[source]] with kind = "vxlan" and listen, [retention]; without one
-it receives VXLAN and GENEVE on 127.0.0.1:4789 into var/cstor. SIGTERM or Ctrl-C stops it cleanly.
+Reads a TOML file: name, store, listen, token_file, [[source]] tables (docs/capture.md), [retention]; without one it
+stores into var/cstor what comes as VXLAN and GENEVE on 127.0.0.1:4789, or, if standard input is a pipe, the capture
+that comes there: tcpdump -U -w - | python -m cstor run. SIGTERM or Ctrl-C stops it cleanly.
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
+import stat
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from cstor.config import node_config, read_config
 from cstor.node import Node
@@ -22,17 +27,29 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    config = read_config(options.config) if options.config else node_config({}, Path.cwd())
+    config = read_config(options.config) if options.config else node_config(_without_file(), Path.cwd())
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     stopping = threading.Event()
     node = Node(config)
     node.start()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    sources = ", ".join(str(source.get("listen", source["kind"])) for source in config.sources)
+    sources = ", ".join(_where(source) for source in config.sources)
     print(f"cstor {config.api.name}: captures on {sources}, API on http://{config.api.listen}", file=sys.stderr)
     try:
         node.run(stopping)
     finally:
         node.stop()
     return 0
+
+
+def _without_file() -> dict[str, Any]:
+    if stat.S_ISFIFO(os.fstat(0).st_mode):
+        return {"source": [{"kind": "pipe", "path": "-"}]}
+    return {}
+
+
+def _where(source: Mapping[str, Any]) -> str:
+    """What a person calls a source: its kind, and what it listens on."""
+    place = next((str(source[key]) for key in ("interface", "listen", "path") if key in source), "")
+    return f"{source['kind']} {place}".strip()
