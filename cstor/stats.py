@@ -20,7 +20,7 @@ from cstor.counters import FULL, LEVELS, Key, Numbers, Parts, by_reason, counts,
 from cstor.diskuse import DiskUse
 from cstor.process import clock_state
 from cstor.stages import STAGES
-from cstor.store.layout import LIVE
+from cstor.store.layout import LIVE, overwrite_file
 from cstor.store.node_rows import NodeRow
 from cstor.version import VERSION
 
@@ -64,9 +64,7 @@ class NodeStats:
         }
         if sample.at - self._samples[-1].at >= SAMPLE_S:
             self._samples.append(sample)
-        hidden = self._path.with_name(".status.json.tmp")
-        hidden.write_text(json.dumps(status))
-        hidden.replace(self._path)
+        overwrite_file(self._path, json.dumps(status).encode())
 
     def _status(self, sample: Sample, held: Numbers, complete_until: int) -> dict[str, Any]:
         now, parts = sample.counts, self._parts

@@ -29,6 +29,7 @@ LIVE = "live"
 TABLES = ("points", "node")  # links, and the node itself: small, see tables.py
 DATASETS = ("series", "latency", "sessions", *TABLES)
 
+BLOCK = 4096
 LOCK_ATTEMPTS, LOCK_PAUSE_S = 4, 0.05
 
 STEPS = {0: 1, 1: 1, 2: 10, 3: 60}  # level of a part of series or latency -> seconds that one of its rows covers
@@ -107,6 +108,24 @@ def replace_file(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     hidden.replace(path)
+
+
+def overwrite_file(path: Path, content: bytes) -> None:
+    """Replace a small file that is written all the time and need not outlive the machine, such as a status. On a full
+    disk it is overwritten in place: its room was taken before, in whole blocks and one more. Readers may then see it
+    torn for a moment; JSON does not mind the blanks."""
+    padded = content.ljust((len(content) // BLOCK + 2) * BLOCK)
+    hidden = path.with_name(f".{path.name}.tmp")
+    try:
+        hidden.write_bytes(padded)
+        hidden.replace(path)
+    except OSError:
+        hidden.unlink(missing_ok=True)
+        fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.pwrite(fd, content.ljust(os.fstat(fd).st_size), 0)
+        finally:
+            os.close(fd)
 
 
 class WriterLock:
