@@ -7,10 +7,10 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PYTEST := $(PY) -m pytest
 LOCK := $(VENV)/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11
-WITHOUT_DJANGO := tests/wire tests/cstor tests/cvu tests/lab tests/bench
+WITHOUT_DJANGO := tests/wire tests/cstor tests/cvu tests/lab tests/bench tests/conformance
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run test lint bench reset lock
+.PHONY: help setup setup-test run test lint bench conformance reset lock
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ lint: $(VENV)/.tests ## Check style, types and migrations
 bench: setup $(VENV)-bench/.done ## Print the tables of benchmarks; OPTIONS=--write keeps them in docs/benchmarks.md
 	@scripts/system-packages bench || echo "Going on without them: their rows say so"
 	@exec $(PY) -m bench $(OPTIONS)
+
+conformance: setup-test ## Compare with tshark, tcptrace and the lab's truth, and write docs/conformance.md
+	@exec $(PY) -m tests.conformance.page
 
 reset: ## Ask, then delete all data (DATA_DIR, by default var/)
 	@exec $(PY) -m cclear.services.reset

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 TESTS = Path(__file__).resolve().parent
-WITHOUT_DJANGO = {"wire", "cstor", "cvu", "lab", "bench"}
+WITHOUT_DJANGO = {"wire", "cstor", "cvu", "lab", "bench", "conformance"}
 
 pytest_plugins = ["tests.browser"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from tests.conformance.ours import End, Pair, Session
@@ -69,12 +69,13 @@ class Tally:
     equal: int = 0
     differences: list[Difference] = field(default_factory=list)
 
-    def add(self, difference: Difference, is_equal: bool) -> None:
+    def add(self, difference: Difference, is_equal: bool, why: Callable[[Difference], str] = lambda _: "") -> None:
         self.compared += 1
         self.nonzero += bool(difference.ours or difference.theirs)
         if is_equal:
             self.equal += 1
         else:
+            difference.reason = why(difference)
             self.differences.append(difference)
 
 
