@@ -23,6 +23,7 @@ from cstor.store.writer import StoreWriter
 SECOND_NS = 1_000_000_000
 FULL = 10_000  # shares are stored as hundredths of a percent
 LEVELS = ("flows", "conversations", "flow_rows", "flow_limit")  # of the analysis' counters those that also fall
+ELSEWHERE = ("packets", "sessions")  # ... and those that have a name of their own
 
 
 class Key(NamedTuple):
@@ -58,7 +59,7 @@ class Parts:
 
     def events(self) -> dict[str, int]:
         """What else happened, by reason."""
-        grown = {name: n for name, n in self.counters().items() if name not in LEVELS}
+        grown = {name: n for name, n in self.counters().items() if name not in (*LEVELS, *ELSEWHERE)}
         moved = {"mirror_reordered": self.window.moved, "clamped_time": self.window.clamped}
         return grown | moved | self.engine.decoder.fragments.statistics()
 
@@ -67,10 +68,7 @@ def counts(parts: Parts) -> Numbers:
     """What only grows."""
     out: Numbers = {}
     for source in parts.sources:
-        for name, lane in lanes(source):
-            out[Key(source.name, name, "packets", "")] = lane["packets"]
-            out[Key(source.name, name, "bytes", "")] = lane["bytes"]
-            out |= {Key(source.name, name, "drops", reason): n for reason, n in lane["drops"].items()}
+        out |= _received(source)
     out |= {Key("", "", "malformed", reason): n for reason, n in parts.engine.decoder.malformed().items()}
     out |= {Key("", "", "events", reason): n for reason, n in parts.events().items()}
     out |= _stored(parts)
@@ -80,6 +78,20 @@ def counts(parts: Parts) -> Numbers:
             out[Key("", stages.thread, "stage_time", stage)] = stages.ns[stage]
             out[Key("", stages.thread, "stage_packets", stage)] = stages.packets
     return out
+
+
+def _received(source: Source) -> Numbers:
+    out: Numbers = {}
+    apart = dict(source.drops())  # of no thread: what the interface itself lost
+    for name, lane in lanes(source):
+        out[Key(source.name, name, "packets", "")] = lane["packets"]
+        out[Key(source.name, name, "bytes", "")] = lane["bytes"]
+        if "freezes" in lane:
+            out[Key(source.name, name, "events", "ring_freezes")] = lane["freezes"]
+        for reason, n in lane["drops"].items():
+            out[Key(source.name, name, "drops", reason)] = n
+            apart[reason] = apart.get(reason, 0) - n
+    return out | {Key(source.name, "", "drops", reason): n for reason, n in apart.items() if n > 0}
 
 
 def _stored(parts: Parts) -> Numbers:

@@ -47,7 +47,12 @@ _RATES = {
     "drops_per_s": _number("over the last second"),
     "ring_fill": _FILL,
 }
-_THREAD = _object("one capture thread of a source", thread=_text("name"), **_RATES)
+_THREAD = _object(
+    "one capture thread of a source",
+    thread=_text("name"),
+    freezes=_number("how often its ring was full", whole=True),
+    **_RATES,
+)
 _SOURCE = _object(
     "one source of packets",
     name=_text("as configured"),
