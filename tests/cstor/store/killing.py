@@ -63,7 +63,7 @@ class NumberedMirror:
     def __init__(self, port: int, per_turn: int = PER_TURN) -> None:
         self.sent = 0
         self.times: list[tuple[int, int, int]] = []  # first number of a turn, before and after its sending in ns
-        self._count = per_turn
+        self.per_turn = per_turn
         frame = (
             bytes(12) + b"\x08\0" + bytes.fromhex("4500008000010000401100000a0000010a000002138800500064000000000000")
         )
@@ -90,16 +90,16 @@ class NumberedMirror:
     def numbers_between(self, start_ns: int, end_ns: int) -> tuple[int, int]:
         """Numbers [first, last) that were surely sent in this time."""
         inside = [first for first, before, after in self.times if before >= start_ns and after < end_ns]
-        return (inside[0], inside[-1] + self._count) if inside else (0, 0)
+        return (inside[0], inside[-1] + self.per_turn) if inside else (0, 0)
 
     def _work(self) -> None:
         while not self._stopping.wait(TURN_S):
-            numbers = self.sent + np.arange(self._count, dtype=">u8")
-            self._numbers[:] = numbers.view(np.uint8).reshape(self._count, 8)
+            numbers = self.sent + np.arange(self.per_turn, dtype=">u8")
+            self._numbers[:] = numbers.view(np.uint8).reshape(self.per_turn, 8)
             before = time.time_ns()
             self._sender.send(self._frames.reshape(-1), self._offset, self._length, self._heads)
             self.times.append((self.sent, before, time.time_ns()))
-            self.sent += self._count
+            self.sent += self.per_turn
 
 
 @dataclass
@@ -117,7 +117,7 @@ class Victim:
 
     folder: Path
     port: int
-    hurried: bool = False
+    program: str = ""  # what to run in place of `-m cstor`
     retention: str = ""
     kills: list[Kill] = field(default_factory=list)
     reports: list[Report] = field(default_factory=list)
@@ -134,7 +134,7 @@ class Victim:
             f'name = "victim"\nstore = "store"\nlisten = "127.0.0.1:{free_port()}"\n'
             f'[retention]\n{self.retention}\n[[source]]\nkind = "vxlan"\nlisten = "127.0.0.1:{self.port}"\n'
         )
-        program = ["-c", HURRIED] if self.hurried else ["-m", "cstor"]
+        program = ["-c", self.program] if self.program else ["-m", "cstor"]
         command = [sys.executable, *program, "run", "--config", str(config)]
         log = (self.folder / "node.log").open("a")
         self.process = subprocess.Popen(command, cwd=ROOT, stderr=log, text=True)
@@ -150,11 +150,12 @@ class Victim:
 
     def _is_capturing(self, observed: bool) -> bool:
         clock = read_clock(self.store)
-        if clock is None or self.process is None or self._status().get("pid") != self.process.pid:
+        if clock is None or self.process is None or self.status().get("pid") != self.process.pid:
             return False
         return clock.complete_until > (clock.observed_from if observed else 0)
 
-    def _status(self) -> dict[str, Any]:
+    def status(self) -> dict[str, Any]:
+        """What it said last."""
         with contextlib.suppress(OSError, ValueError):
             found: dict[str, Any] = json.loads((self.store / "live" / "status.json").read_text())
             return found
@@ -166,7 +167,7 @@ class Victim:
         at_ns = time.time_ns()
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(30)
-        clock, status = read_clock(self.store), self._status()
+        clock, status = read_clock(self.store), self.status()
         if clock is not None and status.get("pid") == self.process.pid and clock.observed_from < clock.complete_until:
             drops = sum(status.get("drops", {}).values())
             self.kills.append(Kill((clock.observed_from, clock.complete_until), at_ns, drops))
@@ -195,17 +196,19 @@ def victim(folder: Path, **options: Any) -> Iterator[Victim]:
 
 
 def kill_often(one: Victim, times: int, seed: int, longest_s: float) -> NumberedMirror:
-    """So many runs, each killed after a random time that begins with its start; then one that is stopped."""
+    """So many runs, each killed a random time after its start, after it captures, or after it has observed a second;
+    then one that is stopped."""
     chance = random.Random(seed)
     one.start()
     one.await_capture()
     with NumberedMirror(one.port) as mirror:
-        for _ in range(times):
+        for number in range(times):
+            moment = number % 4
+            if moment:
+                one.await_capture(observed=moment > 1)
             time.sleep(chance.uniform(0.0, longest_s))
             one.kill()
             one.start()
-            if chance.random() < 0.8:  # else it may be killed while it starts
-                one.await_capture()
         one.await_capture(observed=True)
     one.stop()
     return mirror
@@ -246,7 +249,7 @@ def verify(one: Victim, mirror: NumberedMirror, has_packets: bool = True) -> dic
         first, last = mirror.numbers_between(start * SECOND_NS, end * SECOND_NS)
         counted = sum(series.get(t, 0) for t in range(start, end))
         if not kill.drops:
-            slack = 2 * mirror._count  # sent while the second changed
+            slack = 2 * mirror.per_turn  # sent while the second changed
             assert last - first <= counted <= last - first + slack, f"{kill}: {counted} counted, {last - first} sent"
         if has_packets:
             inside = (times >= start * SECOND_NS) & (times < kill.at_ns)

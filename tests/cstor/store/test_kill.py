@@ -7,13 +7,14 @@ from pathlib import Path
 from cstor.store.check import check
 from cstor.store.layout import LIVE
 from cstor.store.ledger import read_ledger
-from tests.cstor.store.killing import GRACE_S, kill_often, verify, victim
+from tests.cstor.store.killing import GRACE_S, HURRIED, kill_often, verify, victim
 
 
 def test_kill_9_loses_at_most_the_last_second(tmp_path: Path) -> None:
     with victim(tmp_path) as one:
-        mirror = kill_often(one, times=4, seed=1, longest_s=4.0)
+        mirror = kill_often(one, times=5, seed=1, longest_s=1.0)
         costs = verify(one, mirror)
+        assert costs["kills"] >= 2
         assert costs["median_s"] <= GRACE_S, costs
         report = check(one.store)
         assert report.problems == report.notes == []
@@ -22,7 +23,7 @@ def test_kill_9_loses_at_most_the_last_second(tmp_path: Path) -> None:
 
 
 def test_kill_9_while_it_publishes_seals_merges_and_removes(tmp_path: Path) -> None:
-    with victim(tmp_path, hurried=True, retention='packets_bytes = "1 MB"') as one:
-        mirror = kill_often(one, times=5, seed=2, longest_s=2.0)
+    with victim(tmp_path, program=HURRIED, retention='packets_bytes = "1 MB"') as one:
+        mirror = kill_often(one, times=4, seed=2, longest_s=1.5)
         verify(one, mirror, has_packets=False)
         assert check(one.store).problems == []
