@@ -14,6 +14,7 @@ from wire.packets.tunnel import apply_peer_times, synthesize_heads
 from wire.packets.udp import LARGEST_DATAGRAM, UdpReceiver
 
 BATCH = 1024  # the most that one recvmmsg takes
+MOST_ROOM = 10**9
 # What a datagram is stored as that looks like neither; "auto" goes by the port that is listened on.
 TUNNELS = {"auto": None, "vxlan": VXLAN_PORT, "geneve": GENEVE_PORT}
 
@@ -69,6 +70,8 @@ class VxlanSource(Source):
             raise ConfigError(f"[[source]] {self.name}: tunnel is one of {', '.join(TUNNELS)}, not {tunnel!r}")
         self._tunnel = TUNNELS[tunnel]
         self._wanted = parse_size(receive_buffer, "receive_buffer")
+        if not 1 <= self._wanted <= MOST_ROOM:
+            raise ConfigError(f"[[source]] {self.name}: receive_buffer is at most 1 GB, not {receive_buffer!r}")
         if not isinstance(snaplen, int) or not 64 <= snaplen <= LARGEST_DATAGRAM:
             raise ConfigError(f"[[source]] {self.name}: snaplen is 64 to {LARGEST_DATAGRAM} bytes, not {snaplen!r}")
         self._snaplen = snaplen
