@@ -15,6 +15,7 @@ import numpy as np
 
 from cstor.buckets.close import Closer
 from cstor.buckets.second import ClosedSecond, RawSecond, SessionBatch
+from cstor.flows.sessions import EndedSessions
 from cstor.stages import Stages
 from cstor.store.writer import StoreWriter
 
@@ -25,7 +26,7 @@ class Finished(NamedTuple):
     """What one look at the analysis found."""
 
     seconds: list[RawSecond]
-    sessions: list[SessionBatch]
+    sessions: EndedSessions | None
     points: np.ndarray | None
 
 
@@ -95,10 +96,10 @@ class Closing:
             if self._store:
                 with self.stages.time("write"):
                     self._store.add_seconds([second])
-        for batch in finished.sessions:
-            self.sessions += len(batch.rows)
+        for part in finished.sessions.parts if finished.sessions else ():
+            self.sessions += len(part.flows)
             if self._store:
                 with self.stages.time("write"):
-                    self._store.add_sessions(batch)
+                    self._store.add_sessions(SessionBatch(EndedSessions([part]).rows))
         if self._store and finished.points is not None:
             self._store.tables.add("points", finished.points)

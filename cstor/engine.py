@@ -111,7 +111,7 @@ class Engine:
     def _drain(self, clock: int | None) -> None:
         """Links' seconds close with the analysis': when its clock is two seconds on; without a clock, all."""
         points = self.points.take(None if clock is None else clock - 1) if self._store else None
-        self.closing.take(Finished(self.analysis.take_raw(), self.analysis.take_ended(), points))
+        self.closing.take(Finished(self.analysis.take_raw(), self.analysis.take_sessions(), points))
 
 
 COMPILING_AFTER_S = 3.0  # loading compiled kernels takes less

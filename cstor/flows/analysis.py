@@ -12,13 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from cstor.buckets.close import Closer
-from cstor.buckets.second import SESSION, ClosedSecond, RawSecond, SessionBatch
+from cstor.buckets.second import ClosedSecond, RawSecond
 from cstor.flows.analyze import analyze_batch
 from cstor.flows.analyzers.connections import ENDED, FAILED, OPEN
 from cstor.flows.clock import NS
 from cstor.flows.registers import (
     ARENAS,
     CLOCK,
+    ENDED_BINS,
+    ENDED_CELLS,
     FILL,
     FLOW_HIGH,
     FLOWS,
@@ -31,6 +33,7 @@ from cstor.flows.registers import (
     STATISTICS,
     WANTED,
 )
+from cstor.flows.sessions import Ended, EndedSessions
 from cstor.flows.state import CHUNK, EVENTS, LATE_ROWS, new_state, with_room
 from cstor.flows.table import copy_entries, new_index
 from cstor.flows.timers import end_all, evict, expire
@@ -69,7 +72,7 @@ class Analysis:
         self._state = new_state(secrets.randbits(32), *self._config.limits, self._config.live)
         self._closer = Closer()
         self._closed: list[RawSecond] = []
-        self._ended: list[np.ndarray] = []
+        self._ended: list[Ended] = []
 
     @property
     def clock(self) -> int | None:
@@ -114,18 +117,11 @@ class Analysis:
             folded = [self._closer.fold(raw) for raw in self.take_raw()]
         return [second for second in folded if second is not None]
 
-    def take_ended(self) -> list[SessionBatch]:
-        """Sessions that ended since the last call, as they were collected."""
+    def take_sessions(self) -> EndedSessions | None:
+        """Sessions that ended since the last call."""
         self._collect_sessions()
         ended, self._ended = self._ended, []
-        return [SessionBatch(rows) for rows in ended]
-
-    def take_sessions(self) -> SessionBatch | None:
-        """Sessions that ended since the last call."""
-        ended = self.take_ended()
-        if len(ended) < 2:
-            return ended[0] if ended else None
-        return SessionBatch(np.concatenate([batch.rows for batch in ended]))
+        return EndedSessions(ended) if ended else None
 
     def counters(self) -> dict[str, int]:
         """Statistics of this analysis, by name."""
@@ -146,8 +142,10 @@ class Analysis:
     def _collect_sessions(self) -> None:
         waiting = int(self._registers[SESSIONS])
         if waiting:
-            self._ended.append(self._state.sessions[:waiting].view(SESSION).copy())
-            self._registers[SESSIONS] = 0
+            ended = self._state.ended
+            fills = (waiting, 2 * waiting, int(self._registers[ENDED_CELLS]), int(self._registers[ENDED_BINS]))
+            self._ended.append(Ended(*(pool[:fill].copy() for pool, fill in zip(ended, fills, strict=True))))
+            self._registers[[SESSIONS, ENDED_CELLS, ENDED_BINS]] = 0
 
     def _make_room(self) -> None:
         """Room for what CHUNK packets or timers may bring. A second with too many events is handed out in parts."""

@@ -20,22 +20,22 @@ _KEY = [
     ("a_lo", "i8"),
     ("b_hi", "i8"),
     ("b_lo", "i8"),
-    ("a_port", "i4"),
-    ("b_port", "i4"),
     ("vni", "i4"),  # -1 none
+    ("row", "i4", (2,)),  # in the two open seconds
+    ("row_serial", "i4", (2,)),  # of the arena for which `row` holds
+    ("a_port", "u2"),
+    ("b_port", "u2"),
     ("protocol", "u1"),
     ("client_side", "i1"),  # 0: a is the client
     ("is_copy", "i1"),
     ("used", "i1"),
-    ("row", "i4", (2,)),  # in the two open seconds
-    ("row_serial", "i4", (2,)),  # of the arena for which `row` holds
 ]
 _ATTRIBUTES = [
     ("start_ns", "i8"),
     ("last_ns", "i8"),
     ("late_second", "i8"),  # the last second outside the open ones that it was counted in
     ("tag", "i4"),  # hash; in a free row: the next free one
-    ("vlan", "i4"),
+    ("vlan", "i2"),
     ("conversation", "i4"),
     ("is_shared", "i1"),  # the 5-tuple has been seen under another VNI
     ("role_guessed", "i1"),
@@ -51,32 +51,42 @@ _ACCOUNTS = [
 _FLOW_STATES = (connections, turns, loss, handshake, history, burst)
 _SIDE_STATES = (loss, visibility, volume, window, rtt)
 
-# What nearly every packet reads or writes stands in the first three cache lines of FLOW, in this order.
-_WARM = ("start_ns", "last_ns", "irtt_ns", "request_end_ns", "response_end_ns", "letters", "conversation", "is_shared")
-_WARM += (
-    "role_guessed",
-    "is_dormant",
-    "phase",
-    "outcome",
-    "fin_sides",
-    "turn",
-    "turn_valid",
-    "awaiting",
-    "history_length",
+CACHE_LINE = 64
+# Fields in the order of the cache lines in which they are needed; what is not named follows. A packet costs
+# a read of memory for each line that it touches, so what nearly every packet needs stands together, and apart from
+# what a turn, a second or a handshake needs.
+_FLOW_ORDER = (
+    # the rest of the first line
+    *("phase", "is_dormant", "awaiting", "role_guessed"),
+    # the second: every packet
+    *("start_ns", "last_ns", "irtt_ns", "request_end_ns", "response_end_ns"),
+    *("burst_ms", "burst_sum", "burst_max", "letters", "conversation"),
+    *("turn", "turn_valid", "fin_sides", "history_length"),
+    # the third: once per turn, sample or second
+    *("request_ns", "response_ns", "late_second", "timings", "cells", "flow_seconds", "active_seconds"),
+    *("vlan", "is_shared", "outcome"),
 )
-_WARM += ("syn_ack_fits",)
-_WARM += ("burst_ms", "burst_sum", "burst_max", "cells", "timings", "flow_seconds", "active_seconds")
+_SIDE_ORDER = (
+    # the first line: packets of both sides
+    *("next", "contig", "ack", "reach", "next_ns", "seen_ns", "isn", "window"),
+    *("dup", "last", "scale", "fresh", "holed", "ring_used"),
+    # the second: the side's own packets
+    *("packets", "data_packets", "bytes", "payload_bytes", "closed_ns", "hole"),
+)
 
 
-def _ordered(fields: list[tuple]) -> np.dtype:
-    rank = {name: number for number, name in enumerate(_WARM)}
+def _ordered(first: list[tuple], fields: list[tuple], order: tuple[str, ...]) -> np.dtype:
+    rank = {name: number for number, name in enumerate(order)}
     sizes = {field[0]: np.dtype([field]).itemsize for field in fields}
     fields.sort(key=lambda field: (rank.get(field[0], len(rank)), sizes[field[0]] % 8 != 0, -sizes[field[0]]))
-    return np.dtype([*_KEY, *fields], align=True)
+    record = np.dtype([*first, *fields], align=True)
+    missing = -record.itemsize % CACHE_LINE
+    return np.dtype([*first, *fields, ("unused", "u1", (missing,))], align=True) if missing else record
 
 
-FLOW = _ordered([*_ATTRIBUTES, *(field for state in _FLOW_STATES for field in state.FLOW), *_ACCOUNTS])
-SIDE = np.dtype([field for state in _SIDE_STATES for field in state.SIDE], align=True)
+_FLOW = [*_ATTRIBUTES, *(field for state in _FLOW_STATES for field in state.FLOW), *_ACCOUNTS]
+FLOW = _ordered(_KEY, _FLOW, _FLOW_ORDER)
+SIDE = _ordered([], [field for state in _SIDE_STATES for field in state.SIDE], _SIDE_ORDER)
 
 QUANTILES = 7  # count, sum, min, max, p50, p95, p99
 _BEFORE = [

@@ -11,13 +11,14 @@ import math
 import numpy as np
 
 from cstor.buckets.arena import push
-from cstor.buckets.columns import MANY, ONCE, SIDED_FACTS, TIMING, TIMING_ERRORS
+from cstor.buckets.columns import FACTS, MANY, ONCE, SIDED_FACTS, TIMING, TIMING_ERRORS
 from cstor.flows.registers import BIN_FREE, BIN_HIGH, CELL_FREE, CELL_HIGH, POOL_FULL, TIMING_ERRORS_SEEN
 from cstor.metrics.histogram import FIRST_BIN_NS, LAST_BIN, LOG_GROWTH
 from wire.packets.jit import kernel
 
 CELLS_PER_BLOCK = 5
 BINS_PER_BLOCK = 5
+MAX_CELL_BLOCKS = -(-len(FACTS) // CELLS_PER_BLOCK)
 MAX_BIN_BLOCKS = 20  # per timing and connection; beyond them neighbouring bins are joined
 
 CELL_BLOCK = np.dtype([("next", "i4"), ("used", "i4"), ("fact", "i2", (5,)), ("value", "i8", (5,))], align=True)
@@ -33,6 +34,7 @@ BIN_BLOCK = np.dtype(
     ],
     align=True,
 )
+SCRATCH = (2, BINS_PER_BLOCK * MAX_BIN_BLOCKS)  # work space for the bins of one timing
 
 
 @kernel
@@ -170,13 +172,13 @@ def keep_bin_again(out, first, bin):
 
 
 @kernel
-def sorted_bins(out, first):
-    """Collect the bins of a chain in ascending order in out.scratch; returns how many."""
-    bins, counts = out.scratch[0], out.scratch[1]
+def sorted_bins(pool, scratch, first):
+    """Collect the bins of a chain in ascending order in `scratch`; returns how many."""
+    bins, counts = scratch[0], scratch[1]
     used = 0
     number = first
     while number >= 0:
-        block = out.bins[number]
+        block = pool[number]
         for entry in range(block["used"]):
             bin = block["bin"][entry]
             at = used
@@ -195,7 +197,7 @@ def sorted_bins(out, first):
 def join_neighbours(out, first):
     """Join bins that lie close together, as far apart as it takes to free a quarter of the chain."""
     bins, counts = out.scratch[0], out.scratch[1]
-    used = sorted_bins(out, first)
+    used = sorted_bins(out.bins, out.scratch, first)
     wanted = used * 3 // 4
     reach = 1
     while used > wanted:

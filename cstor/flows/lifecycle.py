@@ -26,15 +26,16 @@ from cstor.flows.analyzers.connections import (
     fail,
     set_open,
 )
+from cstor.flows.analyzers.rtt import drop_ring
 from cstor.flows.analyzers.turns import IDLE
 from cstor.flows.copies import mark_copy
 from cstor.flows.ledger import count, free_chain
 from cstor.flows.registers import BIN_FREE, CELL_FREE, FLOW_FREE, FLOW_HIGH, FLOWS, FLOWS_OPENED, NEVER
 from cstor.flows.roles import is_guess, source_is_server
 from cstor.flows.seq import UNKNOWN
-from cstor.flows.sessions import export
+from cstor.flows.sessions import set_aside
 from cstor.flows.table import insert_entry, remove_entry
-from wire.packets.jit import kernel
+from wire.packets.jit import inline, kernel
 from wire.packets.layout import TCP
 
 IS_UNANSWERED = outcome_number("unanswered")
@@ -89,10 +90,9 @@ def begin(state, number, packet):
 def begin_side(side):
     """One side of a new connection."""
     side["next"], side["next_ns"], side["contig"] = UNKNOWN, UNKNOWN, UNKNOWN
-    side["ack"], side["seen_ns"], side["window"] = UNKNOWN, UNKNOWN, UNKNOWN
+    side["ack"], side["seen_ns"], side["window"] = UNKNOWN, UNKNOWN, 0
     side["scale"], side["isn"], side["reach"] = UNKNOWN, UNKNOWN, UNKNOWN
-    side["last"], side["fresh"], side["dup"], side["hole"] = 0, 0, 0, 0
-    side["ring_head"], side["ring_used"] = 0, 0
+    side["last"], side["fresh"], side["dup"], side["holed"], side["ring_used"] = 0, 0, 0, 0, 0
 
 
 @kernel
@@ -140,7 +140,7 @@ def hand_over(state, number, outcome):
         flow["phase"] = ENDED
     if flow["outcome"] == ACTIVE:
         flow["outcome"] = outcome
-    export(state, number)
+    set_aside(state, number)
     free_chain(state.out.cells, state.out.registers, CELL_FREE, flow["cells"])
     flow["cells"] = -1
     for timing in range(MANY):
@@ -171,7 +171,15 @@ def restart(state, number, packet, side):
         leave(state.conversation_index, state.conversations, state.out.registers, flow, 0)
         flow["client_side"] = side
         enter(state.conversation_index, state.conversations, state.out.registers, flow, 0)
+    drop_rings(state, number)
     begin(state, number, packet)
+
+
+@inline
+def drop_rings(state, number):
+    """Nothing of this connection will be acknowledged any more."""
+    drop_ring(state.out, state.sides[2 * number])
+    drop_ring(state.out, state.sides[2 * number + 1])
 
 
 @kernel
@@ -195,6 +203,7 @@ def remove(state, number):
     flow = state.flows[number]
     registers = state.out.registers
     leave(state.conversation_index, state.conversations, registers, flow, 0)
+    drop_rings(state, number)
     remove_entry(state.index, flow["tag"], number)
     flow["used"] = 0
     flow["tag"] = registers[FLOW_FREE]

@@ -34,7 +34,11 @@ OTHER = SERIAL + ARENAS  # the row that takes what exceeds the limit, -1 none ye
     CELL_FREE,
     BIN_HIGH,
     BIN_FREE,
-    SESSIONS,  # sessions waiting to be taken
+    RING_HIGH,
+    RING_FREE,
+    SESSIONS,  # flows that were set aside, and blocks of their chains
+    ENDED_CELLS,
+    ENDED_BINS,
     # statistics
     FLOWS,
     CONVERSATIONS,
@@ -50,7 +54,7 @@ OTHER = SERIAL + ARENAS  # the row that takes what exceeds the limit, -1 none ye
     TIMING_ERRORS_SEEN,
     COPY_SWITCHES,
     TOUCH,  # sink of the early reads, so that the compiler keeps them
-) = range(OTHER + ARENAS, OTHER + ARENAS + 31)
+) = range(OTHER + ARENAS, OTHER + ARENAS + 35)
 SIZE = TOUCH + 1
 
 STATISTICS = {
@@ -76,6 +80,6 @@ def new_registers(seed: int, max_rows: int, live: bool) -> np.ndarray:
     registers[SERIAL : SERIAL + ARENAS] = np.arange(1, ARENAS + 1)
     registers[OTHER : OTHER + ARENAS] = -1
     registers[CLOCK] = NEVER
-    registers[[FLOW_FREE, CONVERSATION_FREE, CELL_FREE, BIN_FREE]] = -1
+    registers[[FLOW_FREE, CONVERSATION_FREE, CELL_FREE, BIN_FREE, RING_FREE]] = -1
     registers[SEED], registers[MAX_ROWS], registers[LIVE] = seed, max_rows, live
     return registers

@@ -1,7 +1,15 @@
-"""An ended connection, or an idle flow, as one record: every counter, every timing with its percentiles, the
-history."""
+"""An ended connection, or an idle flow: set aside as it is while packets are analysed, one record of it later.
+
+The analysis copies what it knows of the flow (its row, both sides, the chains of counters and bins) and goes on.
+Whoever stores sessions makes the records, with every counter, every timing with its percentiles and the history, in a
+thread of its own.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,9 +30,19 @@ from cstor.buckets.columns import (
     SESSION_DURATION,
     TRUNCATED,
 )
+from cstor.buckets.second import SESSION
 from cstor.flows.analyzers.history import LETTERS
-from cstor.flows.ledger import sorted_bins
-from cstor.flows.registers import SESSIONS, SESSIONS_CLOSED
+from cstor.flows.layout import FLOW, RAW_SESSION, SIDE
+from cstor.flows.ledger import (
+    BIN_BLOCK,
+    CELL_BLOCK,
+    MAX_BIN_BLOCKS,
+    MAX_CELL_BLOCKS,
+    SCRATCH,
+    sorted_bins,
+)
+from cstor.flows.memory import reserve
+from cstor.flows.registers import ENDED_BINS, ENDED_CELLS, SESSIONS, SESSIONS_CLOSED
 from cstor.metrics.histogram import GROWTH
 from wire.packets.jit import kernel
 
@@ -34,28 +52,103 @@ _LOWER = np.frombuffer(LETTERS.lower(), np.uint8).astype(np.int64)
 _RANKS = (0.5, 0.95, 0.99)
 
 
+class Ended(NamedTuple):
+    """Flows that were set aside, each with two sides; chains of blocks by their place in `cells` and `bins`."""
+
+    flows: np.ndarray  # FLOW[n]
+    sides: np.ndarray  # SIDE[2 n]
+    cells: np.ndarray  # CELL_BLOCK
+    bins: np.ndarray  # BIN_BLOCK
+
+
+class EndedSessions:
+    """Sessions that ended since the last call: as many as there are, and on demand their records."""
+
+    def __init__(self, parts: Sequence[Ended]) -> None:
+        self.parts = parts
+
+    def __len__(self) -> int:
+        return sum(len(part.flows) for part in self.parts)
+
+    @cached_property
+    def rows(self) -> np.ndarray:
+        """SESSION[n]."""
+        rows = np.zeros(len(self), RAW_SESSION)
+        scratch = np.zeros(SCRATCH, np.int64)
+        at = 0
+        for part in self.parts:
+            write_sessions(part, scratch, rows[at : at + len(part.flows)])
+            at += len(part.flows)
+        return rows.view(SESSION)
+
+
+def new_ended(flows: int) -> Ended:
+    """Room for so many flows with all the blocks that each may have."""
+    return Ended(
+        reserve(flows, FLOW),
+        reserve(2 * flows, SIDE),
+        reserve(flows * MAX_CELL_BLOCKS, CELL_BLOCK),
+        reserve(flows * MANY * MAX_BIN_BLOCKS, BIN_BLOCK),
+    )
+
+
 @kernel
-def export(state, number):
-    """Write the flow's session; the caller of the kernel made sure that there is room."""
+def set_aside(state, number):
+    """Copy what is known of a flow; the caller of the kernel made sure that there is room."""
     registers = state.out.registers
-    flow = state.flows[number]
-    session = state.sessions[registers[SESSIONS]]
+    ended = state.ended
+    at = registers[SESSIONS]
     registers[SESSIONS] += 1
     registers[SESSIONS_CLOSED] += 1
+    ended.flows[at] = state.flows[number]
+    ended.sides[2 * at] = state.sides[2 * number]
+    ended.sides[2 * at + 1] = state.sides[2 * number + 1]
+    flow = ended.flows[at]
+    flow["cells"] = copy_chain(state.out.cells, flow["cells"], ended.cells, registers, ENDED_CELLS)
+    for timing in range(MANY):
+        flow["timings"][timing] = copy_chain(state.out.bins, flow["timings"][timing], ended.bins, registers, ENDED_BINS)
+
+
+@kernel
+def copy_chain(pool, head, to, registers, used):
+    """Append a chain's blocks to `to`, of which register `used` tells the fill; returns its new head."""
+    if head < 0:
+        return head
+    first = registers[used]
+    while head >= 0:
+        at = registers[used]
+        to[at] = pool[head]
+        head = to[at]["next"]
+        to[at]["next"] = at + 1 if head >= 0 else -1
+        registers[used] = at + 1
+    return first
+
+
+@kernel
+def write_sessions(ended, scratch, sessions):
+    """The records of flows that were set aside; `sessions` are zeros."""
+    for number in range(len(ended.flows)):
+        write_session(ended, number, scratch, sessions[number])
+
+
+@kernel
+def write_session(ended, number, scratch, session):
+    """One record."""
+    flow = ended.flows[number]
     client = flow["client_side"]
     write_key(session, flow, client)
     write_history(session, flow, client)
-    session["counters"][:] = 0
     session["timings"][:] = -1
-    write_counters(state.out.cells, session["counters"], flow)
+    write_counters(ended.cells, session["counters"], flow)
     for role in range(2):
-        write_volume(session["counters"], state.sides[2 * number + (role ^ client)], role)
+        write_volume(session["counters"], ended.sides[2 * number + (role ^ client)], role)
     for timing in range(ONCE):
         write_single(session["timings"][HISTOGRAM_OF_TIMING[timing]], flow["once"][timing])
     write_single(session["timings"][HISTOGRAM_OF_TIMING[SESSION_DURATION]], flow["last_ns"] - flow["start_ns"])
     for timing in range(MANY):
         write_many(
-            state.out,
+            ended.bins,
+            scratch,
             session["timings"][HISTOGRAM_OF_TIMING[ONCE + timing]],
             flow["timings"][timing],
         )
@@ -85,7 +178,6 @@ def write_history(session, flow, client):
     """Letters, upper case for the client."""
     text = session["history"]
     at = 0
-    text[:] = 0
     if client == 1 and flow["history_length"] > 0:
         text[0] = _CARET
         at = 1
@@ -133,18 +225,18 @@ def write_single(timing, duration_ns):
 
 
 @kernel
-def write_many(out, timing, first):
+def write_many(bins, scratch, timing, first):
     """A timing with many samples; percentiles have rank floor(q (n - 1)), as everywhere, and stay within min and
     max."""
     timing[0] = 0
     if first < 0:
         return
-    values, counts = out.scratch[0], out.scratch[1]
-    used = sorted_bins(out, first)
+    values, counts = scratch[0], scratch[1]
+    used = sorted_bins(bins, scratch, first)
     total = 0
     for entry in range(used):
         total += counts[entry]
-    head = out.bins[first]
+    head = bins[first]
     timing[0] = total
     timing[1] = head["sum"]
     timing[2] = head["min"]

@@ -9,10 +9,12 @@ import numpy as np
 
 from cstor.buckets.arena import Arena, new_arena
 from cstor.buckets.conversations import CONVERSATION_STATE
-from cstor.flows.layout import FLOW, RAW_SESSION, SIDE
-from cstor.flows.ledger import BIN_BLOCK, BINS_PER_BLOCK, CELL_BLOCK, MAX_BIN_BLOCKS
+from cstor.flows.analyzers.rtt import RING
+from cstor.flows.layout import FLOW, SIDE
+from cstor.flows.ledger import BIN_BLOCK, CELL_BLOCK, SCRATCH
 from cstor.flows.memory import reserve
 from cstor.flows.registers import CONVERSATIONS, FLOWS, new_registers
+from cstor.flows.sessions import Ended, new_ended
 from cstor.flows.table import copy_entries, new_index
 
 CHUNK = 4096  # packets or timers per kernel call
@@ -31,7 +33,8 @@ class Out(NamedTuple):
     events: np.ndarray  # EVENT[ARENAS, n], the arena's
     cells: np.ndarray  # CELL_BLOCK
     bins: np.ndarray  # BIN_BLOCK
-    scratch: np.ndarray  # i8[2, n], work space for the bins of one timing
+    rings: np.ndarray  # i8[n, RING, 2], pending segments: end, time
+    scratch: np.ndarray  # i8, see ledger.SCRATCH
 
 
 class State(NamedTuple):
@@ -45,8 +48,9 @@ class State(NamedTuple):
     conversations: np.ndarray  # CONVERSATION_STATE
     arena: Arena
     out: Out
-    sessions: np.ndarray  # RAW_SESSION
+    ended: Ended  # flows whose sessions are over
     tags: np.ndarray  # i8, hashes of the packets of one block
+    found: np.ndarray  # i8, numbers of their sides (2 x flow + side), -1 none yet
 
 
 def new_state(seed: int, max_flows: int, max_rows: int, live: bool) -> State:
@@ -58,7 +62,8 @@ def new_state(seed: int, max_flows: int, max_rows: int, live: bool) -> State:
         arena.events,
         reserve(CELL_BLOCKS_PER_FLOW * max_flows, CELL_BLOCK),
         reserve(BIN_BLOCKS_PER_FLOW * max_flows, BIN_BLOCK),
-        np.zeros((2, BINS_PER_BLOCK * MAX_BIN_BLOCKS), np.int64),
+        reserve(2 * max_flows * RING * 2, np.int64).reshape(2 * max_flows, RING, 2),
+        np.zeros(SCRATCH, np.int64),
     )
     return State(
         new_index(4 * CHUNK),
@@ -69,7 +74,8 @@ def new_state(seed: int, max_flows: int, max_rows: int, live: bool) -> State:
         reserve(max_flows, CONVERSATION_STATE),
         arena,
         out,
-        reserve(2 * CHUNK, RAW_SESSION),
+        new_ended(2 * CHUNK),
+        np.zeros(BLOCK, np.int64),
         np.zeros(BLOCK, np.int64),
     )
 

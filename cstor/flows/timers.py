@@ -54,8 +54,8 @@ def touch_ended(state, numbers, start, end):
         number = numbers[at]
         flow = state.flows[number]
         own, peer = state.sides[2 * number], state.sides[2 * number + 1]
-        sink ^= flow["a_hi"] ^ flow["start_ns"] ^ flow["burst_ms"] ^ flow["request_ns"] ^ flow["once"][0]
-        sink ^= own["packets"] ^ own["min_window"] ^ peer["packets"] ^ peer["min_window"]
+        sink ^= flow["a_hi"] ^ flow["start_ns"] ^ flow["request_ns"] ^ flow["syn_ns"] ^ flow["once"][0]
+        sink ^= own["next"] ^ own["packets"] ^ peer["next"] ^ peer["packets"]
     for at in range(start, end):
         flow = state.flows[numbers[at]]
         sink ^= (

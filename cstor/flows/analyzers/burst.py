@@ -6,7 +6,7 @@ from cstor.buckets.columns import COLUMN_BURST, COLUMN_BURST_MS, COLUMN_BURST_SU
 from wire.packets.jit import inline
 
 FLOW = [
-    ("burst_ms", "i8"),  # the millisecond that is being summed
+    ("burst_ms", "i4"),  # the millisecond that is being summed, less its upper bits
     ("burst_sum", "i4"),
     ("burst_max", "i4"),
 ]
@@ -15,7 +15,7 @@ FLOW = [
 @inline
 def add_burst(row, flow, packet):
     """Add a packet to the millisecond it arrived in."""
-    millisecond = packet["time_ns"] // 1_000_000
+    millisecond = (packet["time_ns"] // 1_000_000) & 0x7FFFFFFF
     length = packet["ip_length"]
     so_far = length + (row[COLUMN_BURST_SUM] if row[COLUMN_BURST_MS] == millisecond else 0)
     row[COLUMN_BURST_MS] = millisecond

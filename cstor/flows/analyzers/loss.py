@@ -8,6 +8,8 @@ that hold both ways between numbers half the circle apart.
 
 from __future__ import annotations
 
+import numpy as np
+
 from cstor.buckets.columns import (
     ACKED_UNSEEN,
     DUPLICATE_ACKS,
@@ -35,12 +37,12 @@ SIDE = [
     ("contig", "i8"),  # end of what came without a hole
     ("ack", "i8"),  # of the side's last packet, as the next three
     ("seen_ns", "i8"),
-    ("window", "i4"),  # not scaled
-    ("last", "i2"),  # what it was: IS_KEEP_ALIVE, IS_PROBE
+    ("window", "u2"),  # not scaled
+    ("last", "u1"),  # what it was: IS_KEEP_ALIVE, IS_PROBE
     ("scale", "i1"),  # window shift, UNKNOWN, or NO_SCALE
     ("fresh", "u1"),  # 1 from SYN to the first ACK: that window is not scaled
     ("isn", "i8"),
-    ("dup", "i4"),  # duplicate ACKs in a row, or POISONED
+    ("dup", "i1"),  # duplicate ACKs in a row, up to MANY_DUP, or POISONED
 ]
 FLOW = [
     ("syn_ns", "i8"),  # the last SYN without ACK of either side
@@ -49,6 +51,7 @@ FLOW = [
 
 NO_SCALE = -2
 POISONED = -1
+MANY_DUP = 100  # only "two or more" matters
 FAST_NS = 20_000_000
 UNORDERED_NS = 3_000_000  # limit for "out of order" while the round trip is unknown
 FAR = 1 << 30
@@ -84,6 +87,12 @@ def learn_isn(own, peer, packet):
 
 
 @inline
+def window_of(side):
+    """The window of the side's last packet, -1 before the first."""
+    return -1 if side["seen_ns"] == UNKNOWN else np.int64(side["window"])
+
+
+@inline
 def window_flags(own, peer, packet, control):
     """Steps 2 to 7 for a packet that is not a zero-window probe."""
     flags = 0
@@ -97,7 +106,7 @@ def window_flags(own, peer, packet, control):
         flags |= IS_KEEP_ALIVE
     if length > 0 and control == 0 and peer["scale"] != UNKNOWN:
         shift = 0 if peer["scale"] == NO_SCALE or peer["fresh"] == 1 else peer["scale"]
-        if plus(seq, length) == plus(max(peer["ack"], 0), peer["window"] << shift):
+        if plus(seq, length) == plus(max(peer["ack"], 0), window_of(peer) << shift):
             flags |= IS_WINDOW_FULL
     if length == 0 and control == 0 and window == own["window"] and seq == next and ack == own["ack"]:
         answered = peer["last"] & (IS_KEEP_ALIVE if window != 0 else IS_PROBE)
@@ -145,12 +154,12 @@ def classify(flow, own, peer, packet):
     control = packet["flags"] & (SYN | FIN | RST)
     seq, length = packet["seq"], packet["payload_length"]
     end = plus(seq, length + (1 if control & (SYN | FIN) else 0))
-    if length == 1 and seq == max(own["next"], 0) and peer["window"] == 0:
+    if length == 1 and seq == max(own["next"], 0) and window_of(peer) == 0:
         flags = IS_PROBE
     else:
         flags = window_flags(own, peer, packet, control)
         if flags & IS_DUPLICATE_ACK:
-            own["dup"] = 1 if own["dup"] == POISONED else own["dup"] + 1
+            own["dup"] = 1 if own["dup"] == POISONED else min(own["dup"] + 1, MANY_DUP)
     if packet["ack"] != own["ack"]:
         own["dup"] = 0
     flags |= acked_unseen(peer, packet)

@@ -17,6 +17,7 @@ from wire.packets.layout import ACK, FIN, RST, SYN
 SIDE = [
     ("reach", "i8"),  # highest end seen or acknowledged
     ("hole", "i8"),  # bytes below it that are missing
+    ("holed", "u1"),  # 1 if there are any
 ]
 
 
@@ -31,9 +32,11 @@ def watch_holes(own, packet, flags):
         else:
             off = ahead(seq, own["reach"])
             if off > 0:
-                own["hole"] += off
-            elif off < 0 and own["hole"] > 0 and packet["payload_length"] > 0:
+                own["hole"] = off + (own["hole"] if own["holed"] == 1 else 0)
+                own["holed"] = 1
+            elif off < 0 and own["holed"] == 1 and packet["payload_length"] > 0:
                 own["hole"] = max(own["hole"] - min(packet["payload_length"], -off), 0)
+                own["holed"] = 1 if own["hole"] > 0 else 0
             if ahead(end, own["reach"]) > 0:
                 own["reach"] = end
 
@@ -43,7 +46,7 @@ def watch_unseen(out, flow, peer, packet, role):
     """What the peer must have sent, since this packet acknowledges it. `role` is the sender of the ACK."""
     if packet["flags"] & (ACK | RST) == ACK and peer["reach"] != UNKNOWN:
         off = ahead(packet["ack"], peer["reach"])
-        if 0 <= off < FAR and off + peer["hole"] > 0:
-            count(out, flow, UNSEEN_BYTES + 1 - role, off + peer["hole"])
+        if 0 <= off < FAR and (off > 0 or peer["holed"] == 1):
+            count(out, flow, UNSEEN_BYTES + 1 - role, off + (peer["hole"] if peer["holed"] == 1 else 0))
             peer["reach"] = packet["ack"]
-            peer["hole"] = 0
+            peer["holed"] = 0

@@ -16,10 +16,10 @@ from cstor.flows.ledger import count
 from wire.packets.jit import inline
 
 SIDE = [
-    ("packets", "i8"),
+    ("packets", "u4"),
+    ("data_packets", "u4"),
     ("bytes", "i8"),  # IP length
     ("payload_bytes", "i8"),
-    ("data_packets", "i8"),
     ("max_packet", "i4"),  # bytes
     ("truncated", "i4"),  # packets of which less was captured than sent
 ]

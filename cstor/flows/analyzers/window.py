@@ -11,7 +11,7 @@ from wire.packets.layout import FIN, RST, SYN
 
 SIDE = [
     ("closed_ns", "i8"),  # since when the window is 0; UNKNOWN: open
-    ("min_window", "i8"),  # bytes, UNKNOWN
+    ("min_window", "i4"),  # bytes, UNKNOWN
 ]
 
 
