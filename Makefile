@@ -10,7 +10,7 @@ LOCK := $(VENV)/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url
 WITHOUT_DJANGO := tests/wire tests/cstor tests/cvu tests/lab tests/bench tests/conformance
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run test lint bench conformance reset lock
+.PHONY: help setup setup-test run test soak lint bench conformance reset lock
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ test: setup-test ## Run every test
 	$(PYTEST) -n $(WORKERS) tests $(addprefix --ignore=,$(WITHOUT_DJANGO)) --ignore=tests/test_end_to_end.py || status=1; \
 	$(PYTEST) tests/test_end_to_end.py || status=1; \
 	exit $$status
+
+soak: setup-test ## Kill nodes hundreds of times, fill disks, flood: the long forms of what make test tries shortly
+	$(PYTEST) -m soak --durations=0 tests/soak $(OPTIONS)
 
 lint: $(VENV)/.tests ## Check style, types and migrations
 	$(VENV)/bin/ruff check .

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 TESTS = Path(__file__).resolve().parent
-WITHOUT_DJANGO = {"wire", "cstor", "cvu", "lab", "bench", "conformance"}
+WITHOUT_DJANGO = {"wire", "cstor", "cvu", "lab", "bench", "conformance", "soak"}
 
 pytest_plugins = ["tests.browser"]
 

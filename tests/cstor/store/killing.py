@@ -29,8 +29,9 @@ from cstor.store.layout import SECOND_NS
 from cstor.store.ledger import read_clock, read_ledger
 from cstor.store.series import SeriesReader
 from tests.cstor.api.server import ROOT, free_port
+from wire.packets.batch import batch_of
 from wire.packets.capturefile import CaptureReader
-from wire.packets.pcap import open_capture
+from wire.packets.pcap import PcapWriter, open_capture
 from wire.packets.tunnel import vxlan_heads
 from wire.packets.udp import UdpSender
 
@@ -38,6 +39,9 @@ PER_TURN = 20
 TURN_S = 0.005
 CLIENTS = 10
 NUMBER_AT = 92  # of a stored frame: made-up Ethernet, IP, UDP, then VXLAN, then the sent frame's Ethernet, IP, UDP
+START_S = 1_700_000_000  # of a made-up capture
+# Ethernet, IPv4 and UDP from 10.0.0.1:5000 to 10.0.0.2:80, with 100 bytes to come
+FRAME = "00" * 12 + "0800" + "4500008000010000401100000a0000010a000002" + "13880050006c0000"
 COMPILING_S = 300.0  # the first start after an update
 GRACE_S = 1.0  # what a kill may cost
 
@@ -257,3 +261,39 @@ def verify(one: Victim, mirror: NumberedMirror, has_packets: bool = True) -> dic
             sealed = (times >= start * SECOND_NS) & (times < (end - 1) * SECOND_NS)
             assert np.count_nonzero(sealed) == sum(series.get(t, 0) for t in range(start, end - 1)), kill
     return {"kills": len(one.kills), "median_s": float(np.median(costs or [0])), "worst_s": max(costs, default=0.0)}
+
+
+def killed_ingests(folder: Path, times: int, seed: int) -> None:
+    """Ingests of one capture, killed at random moments; the store stays whole, and the last one, let live, is there."""
+    capture = folder / "capture.pcap"
+    packets = write_capture(capture)
+    chance = random.Random(seed)
+    command = [sys.executable, "-m", "cstor", "ingest", "--store", str(folder / "store"), str(capture)]
+    began = time.monotonic()
+    subprocess.run([*command[:-2], str(folder / "first"), command[-1]], cwd=ROOT, check=True, capture_output=True)
+    whole_s = time.monotonic() - began
+    for _ in range(times):
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(chance.uniform(0.2, 1.0) * whole_s)
+        process.kill()
+        process.wait(30)
+        if (folder / "store" / "live").is_dir():
+            report = check(folder / "store")
+            assert report.problems == [], "\n".join(map(str, report.problems))
+    before = sum(packets_by_second(folder / "store").values())
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=COMPILING_S)
+    report = check(folder / "store")
+    assert report.problems == report.notes == []
+    assert sum(packets_by_second(folder / "store").values()) == before + packets
+
+
+def write_capture(path: Path, seconds: int = 9000, per_second: int = 20) -> int:
+    """A capture of some hours, made of the mirror's frames; how many packets it has."""
+    frame = np.frombuffer(bytes.fromhex(FRAME) + bytes(100), np.uint8)
+    with PcapWriter(path) as writer:
+        for second in range(seconds):
+            rows = np.repeat(frame[None], per_second, axis=0)
+            rows[:, 29] = 1 + np.arange(per_second) % CLIENTS
+            frames = [row.tobytes() for row in rows]
+            writer.write(batch_of(frames, [(START_S + second) * SECOND_NS + n * 1_000_000 for n in range(per_second)]))
+    return seconds * per_second

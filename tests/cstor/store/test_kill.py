@@ -7,7 +7,7 @@ from pathlib import Path
 from cstor.store.check import check
 from cstor.store.layout import LIVE
 from cstor.store.ledger import read_ledger
-from tests.cstor.store.killing import GRACE_S, HURRIED, kill_often, verify, victim
+from tests.cstor.store.killing import GRACE_S, HURRIED, kill_often, killed_ingests, verify, victim
 
 
 def test_kill_9_loses_at_most_the_last_second(tmp_path: Path) -> None:
@@ -27,3 +27,7 @@ def test_kill_9_while_it_publishes_seals_merges_and_removes(tmp_path: Path) -> N
         mirror = kill_often(one, times=4, seed=2, longest_s=1.5)
         verify(one, mirror, has_packets=False)
         assert check(one.store).problems == []
+
+
+def test_kill_9_of_an_ingest_damages_nothing(tmp_path: Path) -> None:
+    killed_ingests(tmp_path, times=3, seed=3)
