@@ -68,26 +68,96 @@ class Wanted(NamedTuple):
 
 @kernel
 def measure(rows, number_of_group, order, out):
-    """Count rows that are in question, their bins, and their different groups: these are numbered from 0 in `order`."""
+    """Count rows that are in question, their bins, cells and different groups: these are numbered from 0 in `order`."""
     block = rows.block
-    found, bins, different = out[0], out[1], out[2]
+    found, bins, cells, different = out[0], out[1], out[2], out[3]
     for row in range(len(block.ids)):
         conversation = block.ids[row]
         if rows.flags[conversation] == 0:
             continue
         found += 1
         bins += block.bin_at[row + 1] - block.bin_at[row]
+        cells += block.cell_at[row + 1] - block.cell_at[row]
         group = rows.groups[conversation]
         if group >= 0 and number_of_group[group] < 0:
             number_of_group[group] = different
             order[different] = group
             different += 1
-    out[0], out[1], out[2] = found, bins, different
+    out[0], out[1], out[2], out[3] = found, bins, cells, different
 
 
 @kernel
-def rank(rows, columns, weights, base_weights, ranked, seen):
-    """Add what groups are ranked by: `columns[r]` are dense columns (-1 ends), `base_weights[r]` is by base."""
+def select_rows(rows, out, at):
+    """Copy the rows in question into the columns of `out`, from row `at` on, with groups as ids; returns the next."""
+    block = rows.block
+    cell, bin = np.int64(out.cell_at[at]), np.int64(out.bin_at[at])
+    for row in range(len(block.ids)):
+        conversation = block.ids[row]
+        if rows.flags[conversation] == 0:
+            continue
+        out.ids[at] = rows.groups[conversation]
+        for column in range(_DENSE):
+            out.dense[at, column] = block.dense[row, column]
+        for ranking in range(out.ranked.shape[1]):
+            out.ranked[at, ranking] = block.ranked[row, ranking]
+        for source in range(block.cell_at[row], block.cell_at[row + 1]):
+            out.cell_base[cell], out.cell_value[cell] = block.cell_base[source], block.cell_value[source]
+            cell += 1
+        for source in range(block.bin_at[row], block.bin_at[row + 1]):
+            out.bin_metric[bin], out.bin[bin] = block.bin_metric[source], block.bin[source]
+            out.bin_count[bin] = block.bin_count[source]
+            bin += 1
+        at += 1
+        out.cell_at[at], out.bin_at[at] = cell, bin
+    return at
+
+
+@kernel
+def number_rows_of(ids, place, number, rows):
+    """The row that each id becomes, a new one for ids without a place yet; returns how many there are then."""
+    for row in range(len(ids)):
+        if place[ids[row]] < 0:
+            place[ids[row]] = rows
+            rows += 1
+        number[row] = place[ids[row]]
+    return rows
+
+
+@kernel
+def count_entries(block, number, cell_at, bin_at):
+    """Add the cells and bins of each row to those of the row that it becomes: at its number + 1."""
+    for row in range(len(block.ids)):
+        to = number[row] + 1
+        cell_at[to] += block.cell_at[row + 1] - block.cell_at[row]
+        bin_at[to] += block.bin_at[row + 1] - block.bin_at[row]
+
+
+@kernel
+def put_together(block, number, out, cell_next, bin_next):
+    """Add rows into those that they become; cells and bins are put side by side."""
+    for row in range(len(block.ids)):
+        to = number[row]
+        out.ids[to] = block.ids[row]
+        for column in range(SUMS):
+            out.dense[to, column] += block.dense[row, column]
+        for column in range(SUMS, _DENSE):
+            out.dense[to, column] = max(out.dense[to, column], block.dense[row, column])
+        for ranking in range(out.ranked.shape[1]):
+            out.ranked[to, ranking] += block.ranked[row, ranking]
+        for source in range(block.cell_at[row], block.cell_at[row + 1]):
+            at = cell_next[to]
+            out.cell_base[at], out.cell_value[at] = block.cell_base[source], block.cell_value[source]
+            cell_next[to] = at + 1
+        for source in range(block.bin_at[row], block.bin_at[row + 1]):
+            at = bin_next[to]
+            out.bin_metric[at], out.bin[at] = block.bin_metric[source], block.bin[source]
+            out.bin_count[at] = block.bin_count[source]
+            bin_next[to] = at + 1
+
+
+@kernel
+def rank(rows, values, ranked, seen):
+    """Add what the rows count for (`values`, by row and ranking) to their groups."""
     block = rows.block
     rankings = ranked.shape[1]
     for row in range(len(block.ids)):
@@ -100,15 +170,7 @@ def rank(rows, columns, weights, base_weights, ranked, seen):
             continue
         seen[group] = 1
         for ranking in range(rankings):
-            at = 0
-            while columns[ranking, at] >= 0:
-                ranked[group, ranking] += weights[ranking, at] * block.dense[row, columns[ranking, at]]
-                at += 1
-        for at in range(block.cell_at[row], block.cell_at[row + 1]):
-            base = block.cell_base[at]
-            if base_weights[rankings, base] != 0:
-                for ranking in range(rankings):
-                    ranked[group, ranking] += base_weights[ranking, base] * block.cell_value[at]
+            ranked[group, ranking] += values[row, ranking]
 
 
 @kernel

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from cstor.buckets.second import DENSE, ClosedSecond
 from cstor.metrics.registry import BASES, SCALARS
+from cstor.store.query import DEFAULT_RANKING, Ranking
 from wire.packets.jit import kernel
 
 Ints = NDArray[np.int64]
@@ -36,6 +37,7 @@ _WITNESS = np.array(
 KIND = np.array([{"sum": 0, "max": 1, "min": -1}[base.kind] for base in SCALARS], np.int64)
 _COLUMNS = len(COLUMNS)
 _serials = count(1)
+SCALAR_NUMBER = {base.key: number for number, base in enumerate(SCALARS)}
 
 
 class Block(NamedTuple):
@@ -52,6 +54,7 @@ class Block(NamedTuple):
     bin_metric: np.ndarray  # i2, number in HISTOGRAMS
     bin: np.ndarray  # i2
     bin_count: np.ndarray  # i8
+    ranked: np.ndarray  # i8[n, 3], what groups are ranked by unless a question says otherwise
 
     @property
     def rows(self) -> int:
@@ -60,6 +63,32 @@ class Block(NamedTuple):
     @property
     def bytes(self) -> int:
         return sum(column.nbytes for column in self[2:])
+
+
+class Terms(NamedTuple):
+    """Weighted sums that groups are ranked by."""
+
+    columns: Ints  # [rankings, longest + 1], dense columns, -1 behind the last
+    weights: Ints  # the same shape
+    base_weights: Ints  # [rankings + 1, scalars] of cells; the last row is 1 where any ranking has the base
+
+
+def terms_of(order: tuple[Ranking, ...]) -> Terms:
+    """The rankings as kernels read them."""
+    longest = max((len(ranking.terms) for ranking in order), default=0)
+    columns = np.full((len(order), longest + 1), -1, np.int64)
+    weights = np.zeros((len(order), longest + 1), np.int64)
+    base_weights = np.zeros((len(order) + 1, len(SCALARS)), np.int64)
+    for row, ranking in enumerate(order):
+        at = 0
+        for key, weight in ranking.terms:
+            if key in COLUMNS:
+                columns[row, at], weights[row, at] = COLUMNS.index(key), weight
+                at += 1
+            else:
+                base_weights[row, SCALAR_NUMBER[key]] = weight
+                base_weights[-1, SCALAR_NUMBER[key]] = 1
+    return Terms(columns, weights, base_weights)
 
 
 def new_serial() -> int:
@@ -74,19 +103,29 @@ def block_of(second: ClosedSecond, ids: np.ndarray) -> Block:
     cells, bins = _by_row(second.cells), _by_row(second.bins)
     values = cells["value"].copy()
     values[KIND[cells["base"]] < 0] *= -1
-    return Block(
-        new_serial(),
+    return with_ranks(
         second.t,
         ids,
         dense,
-        starts(cells["row"], len(ids)),
-        cells["base"].copy(),
-        values,
-        starts(bins["row"], len(ids)),
-        bins["metric"].copy(),
-        bins["bin"].copy(),
-        bins["n"].astype(np.int64),
+        (starts(cells["row"], len(ids)), cells["base"].copy(), values),
+        (starts(bins["row"], len(ids)), bins["metric"].copy(), bins["bin"].copy(), bins["n"].astype(np.int64)),
     )
+
+
+def with_ranks(
+    t: int, ids: np.ndarray, dense: np.ndarray, cells: tuple[np.ndarray, ...], bins: tuple[np.ndarray, ...]
+) -> Block:
+    """A block of these columns, with what its rows are ranked by."""
+    ranked = np.zeros((len(ids), len(DEFAULT_RANKING)), np.int64)
+    rank_rows(dense, *cells, DEFAULT_TERMS, ranked)
+    cell_at, cell_base, cell_value = cells
+    bin_at, bin_metric, bin, bin_count = bins
+    return Block(
+        new_serial(), t, ids, dense, cell_at, cell_base, cell_value, bin_at, bin_metric, bin, bin_count, ranked
+    )
+
+
+DEFAULT_TERMS = terms_of(DEFAULT_RANKING)
 
 
 def _by_row(table: np.ndarray) -> np.ndarray:
@@ -108,3 +147,20 @@ def order_columns(dense, out, source, sign, witness):
             if column >= SUMS:
                 value = value * sign[column] if dense[row, witness[column]] != 0 else ABSENT
             out[row, column] = value
+
+
+@kernel
+def rank_rows(dense, cell_at, cell_base, cell_value, terms, ranked):
+    """What each row counts for in each ranking."""
+    rankings = ranked.shape[1]
+    for row in range(len(dense)):
+        for ranking in range(rankings):
+            at = 0
+            while terms.columns[ranking, at] >= 0:
+                ranked[row, ranking] += terms.weights[ranking, at] * dense[row, terms.columns[ranking, at]]
+                at += 1
+        for at in range(cell_at[row], cell_at[row + 1]):
+            base = cell_base[at]
+            if terms.base_weights[rankings, base] != 0:
+                for ranking in range(rankings):
+                    ranked[row, ranking] += terms.base_weights[ranking, base] * cell_value[at]

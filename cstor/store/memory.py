@@ -11,13 +11,13 @@ import numpy as np
 from cstor.metrics.histogram import Cells, build, empty
 from cstor.metrics.registry import HISTOGRAMS, KINDS, SCALARS
 from cstor.store.accumulate import BINS, FOLDED, SKIPPED, SLOT_BINS, Rows, Wanted, add_rows, new_sums, rank
-from cstor.store.block import ABSENT, COLUMNS, SUMS, Block
+from cstor.store.block import ABSENT, COLUMNS, SUMS, Block, rank_rows, terms_of
 from cstor.store.directory import Directory
 from cstor.store.grouping import Ints
 from cstor.store.merge import OTHER, Kept, Merged, Partial, Totals
 from cstor.store.numbering import Numbering
 from cstor.store.partials import Measured, Partials, Scratch, added_up, sorted_bins
-from cstor.store.query import Ranking, SeriesQuery
+from cstor.store.query import DEFAULT_RANKING, Ranking, SeriesQuery
 from cstor.store.ranking import choose_top
 
 MAX_SLOTS = 8192  # rows of an answer that are added up at a time: each takes about a kilobyte
@@ -132,12 +132,11 @@ class MemorySource:
 
     def _ranked(self) -> tuple[Ints, np.ndarray]:
         order = self._query.order
-        columns, weights, base_weights = _ranking_terms(order)
         ranked = np.zeros((len(self._keys), len(order)), np.int64)
         seen = np.zeros(len(self._keys), np.uint8)
         for bucket in self._parts.values():
             for part in bucket:
-                rank(part.rows, columns, weights, base_weights, ranked, seen)
+                rank(part.rows, _values(part.rows.block, order), ranked, seen)
         return ranked, seen
 
     def _table(self, kept: Kept | None) -> Table:
@@ -234,20 +233,13 @@ def _wanted(query: SeriesQuery) -> Wanted:
     return _wanted_of(query.scalars, query.histograms)
 
 
-@lru_cache(maxsize=256)
-def _ranking_terms(order: tuple[Ranking, ...]) -> tuple[Ints, Ints, Ints]:
-    """Weights for `accumulate.rank`: by dense column, a list per ranking; by base, with a last row of "any at all"."""
-    longest = max((len(ranking.terms) for ranking in order), default=0)
-    columns = np.full((len(order), longest + 1), -1, np.int64)
-    weights = np.zeros((len(order), longest + 1), np.int64)
-    base_weights = np.zeros((len(order) + 1, len(SCALARS)), np.int64)
-    for row, ranking in enumerate(order):
-        at = 0
-        for key, weight in ranking.terms:
-            if key in _DENSE:
-                columns[row, at], weights[row, at] = _DENSE[key], weight
-                at += 1
-            else:
-                base_weights[row, _SCALAR[key]] = weight
-                base_weights[-1, _SCALAR[key]] = 1
-    return columns, weights, base_weights
+_terms = lru_cache(maxsize=256)(terms_of)
+
+
+def _values(block: Block, order: tuple[Ranking, ...]) -> Ints:
+    """What each row counts for in each ranking."""
+    if order == DEFAULT_RANKING:
+        return block.ranked
+    values = np.zeros((block.rows, len(order)), np.int64)
+    rank_rows(block.dense, block.cell_at, block.cell_base, block.cell_value, _terms(order), values)
+    return values

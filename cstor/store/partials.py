@@ -1,7 +1,8 @@
 """Blocks added up by group, remembered: a closed second never changes, so neither does what a question makes of it.
 
-A call over the last ten seconds, asked every second, adds up one second and merges ten small blocks. What would not get
-smaller (nearly every row a group of its own) is not kept: its rows are walked each time. Least recently used go first.
+A call over the last ten seconds, asked every second, adds up one second and merges ten small blocks. Where nearly every
+row is a group of its own, the rows in question are kept side by side, and where that is most of them, nothing is kept:
+they are walked each time. Least recently used go first.
 """
 
 from __future__ import annotations
@@ -22,14 +23,20 @@ from cstor.store.accumulate import (
     Sums,
     Wanted,
     add_rows,
+    count_entries,
     measure,
     new_sums,
+    number_rows_of,
+    put_together,
+    select_rows,
 )
-from cstor.store.block import ABSENT, COLUMNS, KIND, SUMS, Block, new_serial, starts
+from cstor.store.block import ABSENT, COLUMNS, KIND, SUMS, Block, new_serial, starts, with_ranks
+from cstor.store.query import DEFAULT_RANKING
 
 MAX_BYTES = 128 << 20
-GAIN = 4  # a block is kept added up if it has so many times fewer rows
-SMALL_SHARE = 20  # or if only every so-manieth row is in question
+GAIN = 4  # a block is kept added up if it has so many times fewer rows then
+FEW = 64  # or if only so many rows are in question
+PICKED_SHARE = 2  # else they are kept side by side if at most half are in question
 ENTRY_BYTES = 200  # of what is remembered beside the arrays
 
 EVERYTHING = Wanted(
@@ -88,18 +95,67 @@ class Scratch:
 
 
 def added_up(parts: Sequence[Rows], scratch: Scratch) -> Block | Measured:
-    """A block's rows by group (`parts`: once, or once for either end), or how many there are if that gains nothing."""
+    """A block's rows by group (`parts`: once, or once for either end): added up, or only picked out, or as they are."""
     block = parts[0].block
-    order, out = np.empty(len(parts) * block.rows, np.int32), np.zeros(3, np.int64)
+    order, out = np.empty(len(parts) * block.rows, np.int32), np.zeros(4, np.int64)
     for part in parts:
         measure(part, scratch.number_of_group, order, out)
-    found, bins, groups = out.tolist()
+    found, bins, cells, groups = out.tolist()
     try:
-        if GAIN * groups > found and SMALL_SHARE * found > block.rows:
-            return Measured(found, bins)
-        return folded(parts, scratch.number_of_group, order[:groups], bins)
+        if GAIN * groups <= found or found <= FEW:
+            return folded(parts, scratch.number_of_group, order[:groups], bins)
+        if PICKED_SHARE * found <= block.rows:
+            return picked(parts, found, cells, bins)
+        return Measured(found, bins)
     finally:
         scratch.number_of_group[order[:groups]] = -1
+
+
+def picked(parts: Sequence[Rows], rows: int, cells: int, bins: int) -> Block:
+    """The rows in question side by side, with their groups."""
+    out = _room(parts[0].block.t, rows, cells, bins)
+    at = 0
+    for part in parts:
+        at = select_rows(part, out, at)
+    return out
+
+
+def put_together_rows(t: int, blocks: Sequence[Block]) -> Block:
+    """Blocks of several seconds as one, each conversation once."""
+    conversations = max(int(block.ids.max(initial=-1)) for block in blocks) + 1
+    place = np.full(conversations, -1, np.int32)
+    number, rows = [], 0
+    for block in blocks:
+        number.append(np.empty(block.rows, np.int32))
+        rows = number_rows_of(block.ids, place, number[-1], rows)
+    out = _room(t, rows, sum(len(block.cell_base) for block in blocks), sum(len(block.bin) for block in blocks))
+    for block, numbers in zip(blocks, number, strict=True):
+        count_entries(block, numbers, out.cell_at, out.bin_at)
+    np.cumsum(out.cell_at, out=out.cell_at)
+    np.cumsum(out.bin_at, out=out.bin_at)
+    cell_next, bin_next = out.cell_at.copy(), out.bin_at.copy()
+    for block, numbers in zip(blocks, number, strict=True):
+        put_together(block, numbers, out, cell_next, bin_next)
+    return out
+
+
+def _room(t: int, rows: int, cells: int, bins: int) -> Block:
+    dense = np.zeros((rows, len(COLUMNS)), np.int64)
+    dense[:, SUMS:] = ABSENT
+    return Block(
+        new_serial(),
+        t,
+        np.zeros(rows, np.int32),
+        dense,
+        np.zeros(rows + 1, np.int32),
+        np.zeros(cells, np.int16),
+        np.zeros(cells, np.int64),
+        np.zeros(rows + 1, np.int32),
+        np.zeros(bins, np.int16),
+        np.zeros(bins, np.int16),
+        np.zeros(bins, np.int64),
+        np.zeros((rows, len(DEFAULT_RANKING)), np.int64),
+    )
 
 
 def folded(parts: Sequence[Rows], number_of_group: np.ndarray, order: np.ndarray, bins: int) -> Block:
@@ -118,18 +174,17 @@ def _as_block(t: int, ids: np.ndarray, sums: Sums) -> Block:
     cells = sums.cells[:used]
     row, base = np.nonzero(cells != _EMPTY_CELL)
     key, count = sorted_bins(sums)
-    return Block(
-        new_serial(),
+    return with_ranks(
         t,
         ids,
         sums.dense[:used].copy(),
-        starts(row, used),
-        base.astype(np.int16),
-        cells[row, base],
-        starts(key // SLOT_BINS, used),
-        (key % SLOT_BINS // BINS).astype(np.int16),
-        (key % BINS).astype(np.int16),
-        count,
+        (starts(row, used), base.astype(np.int16), cells[row, base]),
+        (
+            starts(key // SLOT_BINS, used),
+            (key % SLOT_BINS // BINS).astype(np.int16),
+            (key % BINS).astype(np.int16),
+            count,
+        ),
     )
 
 

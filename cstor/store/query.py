@@ -288,4 +288,7 @@ def key_numbers(key: str, value: Any) -> list[int]:
         raise QueryError(f"{value!r} is no {key} (in 'keep')") from None
 
 
+DEFAULT_RANKING = tuple(_ranking(name, "conversations") for name in DEFAULT_ORDER["conversations"])
+
+
 __all__ = ["FilterError", "QueryError", "Range", "Ranking", "SeriesQuery", "parse_query"]

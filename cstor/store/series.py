@@ -16,6 +16,7 @@ import duckdb
 import numpy as np
 
 from cstor.store import duck
+from cstor.store.decades import Decades
 from cstor.store.layout import HOUR_S
 from cstor.store.ledger import Interval, without_hour
 from cstor.store.live import LiveTail
@@ -63,6 +64,7 @@ class SeriesReader:
     def __init__(self, root: Path, tail: LiveTail | None = None) -> None:
         self.root = root
         self.tail = tail or LiveTail(root)
+        self._decades = Decades()
         self._partials = Partials()
         self._connection = duck.connect()
         self._lock = threading.Lock()
@@ -105,7 +107,8 @@ class SeriesReader:
             rows, head = _checked(merge([table.partial], query.scalars, [])), _head(query, snapshot, table.kept)
             return _answered(query, head, table.kept, rows, table.groups, began, table.words)
         found = snapshot.series(query.start, query.end, query.step)
-        memory = MemorySource(query, snapshot.directory, found.seconds, self._partials)
+        seconds = self._decades.of(found.seconds, query.step, snapshot.complete_until)
+        memory = MemorySource(query, snapshot.directory, seconds, self._partials)
         if found.files:
             with self._lock:
                 files = FilesSource(query, found.files, found.latency_files, self._connection)
