@@ -34,6 +34,7 @@ def test_it_reads_a_whole_file(tmp_path: Path) -> None:
     assert config.sources == ({"kind": "vxlan", "listen": "127.0.0.1:6081"},)
     assert (config.retention.packets_bytes, config.retention.series_days) == (20 * 10**9, 30.0)
     assert config.retention.sessions_days is None
+    assert (config.retention.series_1s_days, config.retention.series_10s_days) == (2.0, 14.0)
     assert config.reorder_ms == 2.5
 
 
@@ -49,6 +50,8 @@ def test_the_environment_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         ('name = "a"', "name = 5", "name"),
         ('"20 GB"', '"much"', "packets_bytes"),
         ("series_days = 30", "series_days = 0", "series_days"),
+        ("series_days = 30", "series_1s_days = -1", "series_1s_days"),
+        ("series_days = 30", 'min_free = "a lot"', "min_free"),
         ("series_days = 30", "series_dais = 30", "series_dais"),
         ('kind = "vxlan"', "", "kind"),
         ("reorder_ms = 2.5", "reorder_ms = -1", "reorder_ms"),
