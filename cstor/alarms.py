@@ -11,13 +11,14 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from cstor.counters import FULL, SECOND_NS, Numbers, by_reason, worst
+from cstor.store.retention import MIN_FREE_MOST, MIN_FREE_SHARE
 from cstor.store.segment import QUEUED_BUFFERS
 
 BEHIND_S = 10.0  # two to four seconds are normal
 RING_FULL = 0.8
 TABLE_FULL = 0.95
 QUEUE_FULL = 0.8
-FREE_SHARE = 0.05
+FREE_SHARE = 0.8  # of what retention leaves free
 WINDOW_S = 10  # drops of the last so many seconds are said
 
 
@@ -57,8 +58,8 @@ def from_numbers(levels: Numbers, grown: Numbers, seconds: float) -> Iterable[Al
 
 
 def of_disk(free: int, size: int) -> Iterable[Alarm]:
-    """Less than a twentieth of the disk is free."""
-    if size and free < FREE_SHARE * size:
+    """Clearly less is free than retention keeps by itself, so that something else fills the disk."""
+    if size and free < FREE_SHARE * min(MIN_FREE_SHARE * size, MIN_FREE_MOST):
         yield Alarm("disk", "warning", f"{free / 1e9:.1f} GB ({free / size:.0%}) of the disk are free")
 
 

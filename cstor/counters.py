@@ -61,6 +61,8 @@ class Parts:
         """What else happened, by reason."""
         grown = {name: n for name, n in self.counters().items() if name not in (*LEVELS, *ELSEWHERE)}
         moved = {"mirror_reordered": self.window.moved, "clamped_time": self.window.clamped}
+        held = self.store.held  # a disk that was full for longer than memory lasted
+        moved |= {"lost_seconds": held.lost_seconds, "lost_sessions": held.lost_sessions}
         return grown | moved | self.engine.decoder.fragments.statistics()
 
 

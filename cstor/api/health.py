@@ -17,6 +17,7 @@ from cstor.store.catalog import all_segments
 from cstor.store.layout import LIVE, SECOND_NS
 from cstor.store.snapshot import take_snapshot
 
+KILLS_SHOWN = 20
 STALE_S = 10.0  # a capture that has not written its status for so long does not capture
 
 
@@ -73,4 +74,5 @@ def extent() -> dict[str, Any]:
         "complete_until": snapshot.complete_until or None,
         "observed": snapshot.observed,
         "revisions": {str(hour): n for hour, n in snapshot.ledger.revisions.items()},
+        "kills": [{"complete_until": t, "open_flows": flows} for t, flows in snapshot.ledger.kills[-KILLS_SHOWN:]],
     }

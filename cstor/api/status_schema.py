@@ -138,6 +138,14 @@ STATUS = _object(
     kept_from=_number("epoch second: retention removed what is older", whole=True, null=True),
     complete_until=_number("epoch second: nothing before it will change", whole=True, null=True),
     observed=_list("[from, to) in which every source was capturing", _list("from, to", _number("epoch second"))),
+    kills=_list(
+        "the last captures that did not stop by themselves; sessions of what was open then are lost, series are not",
+        _object(
+            "one of them",
+            complete_until=_number("epoch second: what it had acknowledged", whole=True),
+            open_flows=_number("flows whose sessions are lost", whole=True),
+        ),
+    ),
     revisions=_map("hours (epoch second) that changed after they were complete", _number("revision", whole=True)),
     disk=_object(
         "the store's disk, counted every ten seconds",
