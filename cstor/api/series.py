@@ -13,17 +13,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import duckdb
-from django.http import StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from cstor.api.problems import Problem, bad_request
 from cstor.api.readers import series_reader
 from cstor.api.times import read_seconds
-from cstor.store.answer import as_json
+from cstor.store.answer_text import as_text
 from cstor.store.series import Answer
 from wire.filters.error import FilterError
 
@@ -57,18 +56,18 @@ class SeriesView(APIView):
         + [OpenApiParameter(name, OpenApiTypes.INT) for name in _NUMBERS],
         responses=OpenApiTypes.OBJECT,
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponse:
         """The same for one query. `by`, `metrics` and `order` take names with commas between them."""
         (answer,) = series_reader().answers([_with_seconds(request.query_params.dict())])
         if isinstance(answer, Exception):
             raise problem_of(answer)
-        return Response(as_json(answer))
+        return HttpResponse(as_text(answer), content_type="application/json")
 
 
-def _lines(queries: list[Any], encoding: str | None) -> Iterator[str]:
+def _lines(queries: list[Any], encoding: str | None) -> Iterator[bytes]:
     raws = [_prepared(query, encoding) for query in queries]
     for raw, answer in zip(raws, series_reader().answers(raws), strict=True):
-        yield _line(raw, answer) + "\n"
+        yield _line(raw, answer) + b"\n"
 
 
 def _prepared(raw: Any, encoding: str | None) -> Any:
@@ -82,11 +81,11 @@ def _prepared(raw: Any, encoding: str | None) -> Any:
         return raw  # the query's own check says what is wrong
 
 
-def _line(raw: Any, answer: Answer | Exception) -> str:
+def _line(raw: Any, answer: Answer | Exception) -> bytes:
     if isinstance(answer, Answer):
-        return json.dumps(as_json(answer), separators=(",", ":"))
+        return as_text(answer)
     given = raw.get("id") if isinstance(raw, dict) else None
-    return json.dumps({"id": given, "error": problem_of(answer).as_dict()})
+    return json.dumps({"id": given, "error": problem_of(answer).as_dict()}).encode()
 
 
 def _with_seconds(raw: dict[str, Any]) -> dict[str, Any]:

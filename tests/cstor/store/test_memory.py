@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from cstor.metrics.registry import METRICS
 from cstor.store import live, memory, partials
 from cstor.store.answer import as_json
+from cstor.store.answer_text import as_text
 from cstor.store.layout import open_store
 from cstor.store.query import KEYS
 from cstor.store.sequence import Sequence
@@ -43,6 +45,7 @@ questions = st.fixed_dictionaries(
         "by": st.lists(st.sampled_from(KEYS), max_size=3, unique=True),
         "step": st.sampled_from([1, 5, 10, 60]),
         "limit": st.sampled_from([0, 1, 3, 20, 1000]),
+        "encoding": st.sampled_from(["lists", "packed"]),
         "points": st.sampled_from(["primary", "all"]),
         "totals": st.booleans(),
         "metrics": st.one_of(st.just([]), st.lists(st.sampled_from(list(METRICS)), max_size=4)),
@@ -100,7 +103,9 @@ class Both:
             self.readers.append(SeriesReader(root / name))
 
     def ask(self, question: dict[str, Any]) -> list[dict[str, Any]]:
-        found = [as_json(reader.answer(question)) for reader in self.readers]
+        answers = [reader.answer(question) for reader in self.readers]
+        found = [as_json(answer) for answer in answers]
+        assert [json.loads(as_text(answer)) for answer in answers] == json.loads(json.dumps(found))
         return [{key: one[key] for key in ("columns", "floor", "groups")} for one in found]
 
 

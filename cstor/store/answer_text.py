@@ -1,0 +1,90 @@
+"""An answer's JSON, as bytes: the same as json.dumps of `answer.as_json`, its numbers written by kernels.
+
+Answers to monitors have a hundred columns; turning each of their numbers into a Python object and that into text took
+longer than finding them.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from cstor.metrics.histogram import PAIR, Cells
+from cstor.store.answer import head_of, key_texts
+from cstor.store.digits import DIGITS, write_integers, write_pairs
+from cstor.store.rows import absent_value
+from cstor.store.series import Answer, plan_of
+
+_NEVER = -(1 << 62)  # stands in no column of times and lengths
+
+
+def as_text(answer: Answer) -> bytes:
+    """The whole answer."""
+    if answer.query.plan:
+        return _dumped(head_of(answer) | {"plan": plan_of(answer)})
+    writer = _Writer(answer)
+    head = _dumped(head_of(answer) | {"rows": writer.rows, "took_ms": round(answer.took_ms, 1)})
+    columns = b",".join(b'"%s":%s' % (name.encode(), text) for name, text in writer.columns())
+    return head[:-1] + b',"columns":{' + columns + b"}}"
+
+
+def _dumped(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+class _Writer:
+    """Column by column, total rows last."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+        self._parts = [answer.rows] if answer.totals is None else [answer.rows, answer.totals]
+        self.rows = sum(len(part.t) for part in self._parts)
+        self._totals = self.rows - len(answer.rows.t)
+        self._out = np.empty(DIGITS * self.rows + 1, np.uint8)
+        self._state = np.zeros(1, np.int64)
+
+    def columns(self) -> Iterator[tuple[str, bytes]]:
+        answer, query = self._answer, self._answer.query
+        yield "t", self._integers([part.t for part in self._parts], _NEVER)
+        for key, texts in key_texts(answer).items():
+            # The folded rest is group -1: the last of the words.
+            yield key, self._words([*map(_dumped, texts), b"null"], b"null")
+        yield "is_other", self._words([b"false"] * len(answer.keys) + [b"true"], b"false")
+        if answer.totals is not None:
+            yield "is_total", self._words([b"false"] * (len(answer.keys) + 1), b"true")
+        for base in query.scalars:
+            text = self._integers([part.scalars[base] for part in self._parts], absent_value(base))
+            yield base, b"null" if query.packed and not self._state[0] else text
+        for base in query.histograms:
+            cells = [part.cells[base] for part in self._parts]
+            yield base, self._packed(cells) if query.packed else self._lists(cells)
+
+    def _words(self, words: list[bytes], of_totals: bytes) -> bytes:
+        """A word by group; and one for the totals."""
+        rows = [words[group] for group in self._answer.rows.group.tolist()] + [of_totals] * self._totals
+        return b"[" + b",".join(rows) + b"]"
+
+    def _integers(self, columns: Sequence[np.ndarray], absent: int) -> bytes:
+        self._state[0] = at = 0
+        for column in columns:
+            at = write_integers(column, absent, self._out, at, self._state)
+        return b"[" + self._out[: max(at - 1, 0)].tobytes() + b"]"
+
+    def _packed(self, cells: Sequence[Cells]) -> bytes:
+        pairs = b"".join(cell.pairs.astype(PAIR, copy=False).tobytes() for cell in cells)
+        if not pairs:
+            return b"null"
+        lengths = self._integers([cell.lengths for cell in cells], _NEVER)
+        return b'{"lengths":%s,"pairs":"%s"}' % (lengths, base64.b64encode(pairs))
+
+    def _lists(self, cells: Sequence[Cells]) -> bytes:
+        pairs = sum(len(cell.pairs) for cell in cells)
+        out = np.empty(2 * DIGITS * pairs + 7 * self.rows, np.uint8)
+        at = 0
+        for cell in cells:
+            at = write_pairs(cell.lengths, cell.bins, cell.counts, out, at)
+        return b"[" + out[: max(at - 1, 0)].tobytes() + b"]"
