@@ -166,7 +166,7 @@ def _layout(frame: Frame, config: dict[str, Any], units: list[str], scales: dict
     if style == "stack":
         out |= {"barmode": "stack", "bargap": 0}
     out["shapes"] = shapes
-    out["showlegend"] = len(frame.series) > 1
+    out["showlegend"] = len(frame.series) > 1 or any(item.keys for item in frame.series)
     return out
 
 

@@ -28,6 +28,8 @@ def scale_for(symbol: str, peak: float) -> Scale:
     """The scale for an axis whose largest value is `peak`."""
     peak = abs(peak) if math.isfinite(peak) else 0.0
     if symbol == "s":
+        if 0 < peak < 1e-6:
+            return Scale(1e9, "ns")
         if 0 < peak < 1e-3:
             return Scale(1e6, "µs")
         return Scale(1e3, "ms") if peak < 1 else Scale(1.0, "s")

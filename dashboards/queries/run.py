@@ -152,16 +152,16 @@ def _ranking_bases(metric: Metric) -> tuple[str, ...]:
 def _counted(metric: MetricStat, result: ReadResult, order: list[int]) -> list[int]:
     """Of the nodes' own counters and of links each group has a few: those in which this one was ever counted."""
     declared = METRICS[metric.key]
-    if declared.subject == "conversations" or all(not group for group in result.groups):
+    if declared.subject == "conversations" or not any(set(group) - {"node", "monitor"} for group in result.groups):
         return order
     return [row for row in order if any(result.seen[key][row] for key in declared.terms)]
 
 
 def _in_total(spec: QuerySpec, request: ReadRequest, subjects: Subjects) -> list[Series]:
     """A counter that has counted nothing in any group: nothing was dropped, which is worth a line at 0."""
-    total = read(replace(request, by=(), filter=""))
+    total = read(replace(request, by=tuple(key for key in request.by if key in ("node", "monitor")), filter=""))
     counters = [metric for metric in spec.metrics if METRICS[metric.key].kind == "counter"]
-    return [item for metric in counters if total.groups for item in _series(metric, total, [0], subjects)]
+    return [item for metric in counters for item in _series(metric, total, list(range(len(total.groups))), subjects)]
 
 
 def _order(spec: QuerySpec, result: ReadResult) -> list[int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from cstor.metrics.metric import BITS, BYTES, COUNT, EVENTS, FLOWS, PACKETS, PERCENT, SECONDS, Unit
 from cstor.metrics.subjects import Declare
 
-NANOSECONDS_EACH = Unit("ns_per_packet", "ns", "ns")
+CPU_SECONDS = Unit("cpu_seconds", "s", "cores")
 BASIS_POINTS = 0.01  # fills are stored as integers of a hundredth of a percent
 
 declare = Declare("node", "capture")
@@ -24,7 +24,7 @@ declare.counter("stored_bytes", "Stored bytes", BYTES, "Bytes written to segment
 declare.counter("sessions", "Ended sessions", COUNT, "Sessions that were handed to the store.")
 declare.counter("rows", "Conversation rows", COUNT, "Rows of conversations that were handed to the store.")
 declare.counter("write_failures", "Failed writes", EVENTS, "Writes to the disk that failed.")
-declare.counter("cpu_time", "CPU time", SECONDS, "Time on a processor, by thread; its rate is cores.", scale=1e-9)
+declare.counter("cpu_time", "CPU time", CPU_SECONDS, "Time on a processor, by thread; its rate is cores.", scale=1e-9)
 declare.counter("stage_time", "Time per stage", SECONDS, "Time spent in a stage (the reason).", scale=1e-9)
 declare.counter("stage_packets", "Packets per stage", PACKETS, "Packets that went through a stage (the reason).")
 declare.level("flows", "Open flows", FLOWS, "Flows in the table at the end of each second; its rate is the mean.")
@@ -39,6 +39,12 @@ declare.highest("memory", "Memory", BYTES, "Resident memory of the process.")
 declare.highest("disk_used", "Disk used", BYTES, "Bytes in the store's files, by dataset (the reason).")
 declare.highest("disk_free", "Disk free", BYTES, "Bytes that are free on the store's disk.")
 declare.mean(
-    "stage_cost", "Time per packet", NANOSECONDS_EACH, "Time of a stage per packet.", "stage_time", "stage_packets"
+    "stage_cost",
+    "Time per packet",
+    SECONDS,
+    "Time of a stage per packet that was taken in.",
+    "stage_time",
+    "stage_packets",
+    scale=1e-9,
 )
 declare.share("drop_percent", "Dropped", PERCENT, "Drops per packet sent to the node.", "drops", ("packets", "drops"))

@@ -30,4 +30,4 @@ def test_it_finishes_a_metric_of_the_node() -> None:
     cost = METRICS[column_of("node", "stage_cost")]
     columns = {"node_stage_time": np.array([3000.0, 5.0]), "node_stage_packets": np.array([10.0, 0.0])}
     values = finalize(cost, "mean", columns, 1.0)
-    assert values[0] == 300.0 and np.isnan(values[1])
+    assert values[0] == 300e-9 and np.isnan(values[1])
