@@ -17,6 +17,7 @@ from cstor.flows.analysis import warm_up as warm_up_analysis
 from cstor.flows.duplicates import Duplicates
 from cstor.flows.duplicates import warm_up as warm_up_duplicates
 from cstor.stages import Stages
+from cstor.store.index_build import warm_up as warm_up_index
 from cstor.store.parquet import warm_up as warm_up_parquet
 from cstor.store.segment import SegmentWriter
 from cstor.store.writer import StoreWriter
@@ -82,15 +83,15 @@ class Engine:
 
     def receive(self, batch: PacketBatch) -> np.ndarray:
         """Store the packets and decode them; the caller feeds the records to the analysis, reordered maybe."""
-        if self._segments:
-            with self.stages.time("write"):
-                self._segments.append(batch)
         self.stages.packets += batch.packets
         with self.stages.time("decode"):
             records = self.decoder.decode(batch)
             self.duplicates.mark(batch, records)
             if self._store:
                 self.points.add(records)
+        if self._segments:
+            with self.stages.time("write"):
+                self._segments.append(batch, records)
         return records
 
     @property
@@ -129,6 +130,7 @@ def warm_up() -> None:
     warm_up_points()
     warm_up_duplicates()
     warm_up_parquet()
+    warm_up_index()
     notice.cancel()
 
 

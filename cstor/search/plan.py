@@ -1,6 +1,6 @@
 """What a search will read: the segments of its range, oldest first, in groups whose times overlap.
 
-Until segments have an index, every packet of a segment in the range is looked at.
+Segments whose index says that nothing in them can match are left out; of others it says how much has to be looked at.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from cstor.search.indexed import Share, share_of, usable_index
 from cstor.store.catalog import Segment, all_segments, segments
+from cstor.store.index import IndexDamaged
 from wire.filters.error import FilterRefused
 from wire.filters.packets import PacketFilter
 from wire.packets.layout import LINK_TYPES
@@ -26,15 +28,16 @@ class SearchPlan:
     end_ns: int
     kept_from_ns: int | None  # time of the oldest packet in the store, None for an empty one
     left_out: tuple[str, ...] = ()  # why the filter cannot be applied to packets of some link types
+    shares: tuple[Share, ...] = ()  # of each segment: what its index cannot exclude
 
     @property
     def packets(self) -> int:
         """How many packets are looked at: no more than these can match."""
-        return sum(segment.packets for segment in self.segments)
+        return sum(share.packets for share in self.shares)
 
     @property
     def bytes(self) -> int:
-        return sum(segment.bytes_valid for segment in self.segments)
+        return sum(share.bytes for share in self.shares)
 
     @property
     def link_types(self) -> tuple[int, ...]:
@@ -63,7 +66,19 @@ def make_plan(store_dir: Path, chosen: PacketFilter, start_ns: int | None, end_n
     if found and not fitting:
         raise next(iter(refused.values()))
     kept_from = min((segment.first_ns for segment in all_segments(store_dir)), default=None)
-    return SearchPlan(fitting, start, end, kept_from, tuple(refusal.message for refusal in refused.values()))
+    shares = [_share(segment, chosen) for segment in fitting]
+    wanted = [(segment, share) for segment, share in zip(fitting, shares, strict=True) if share.packets]
+    left_out = tuple(refusal.message for refusal in refused.values())
+    planned = tuple(segment for segment, _ in wanted)
+    return SearchPlan(planned, start, end, kept_from, left_out, tuple(share for _, share in wanted))
+
+
+def _share(segment: Segment, chosen: PacketFilter) -> Share:
+    try:
+        index = usable_index(segment, chosen)
+        return share_of(index, chosen) if index else Share(segment.packets, segment.bytes_valid)
+    except (IndexDamaged, FileNotFoundError):
+        return Share(segment.packets, segment.bytes_valid)
 
 
 def names_of(link_types: Iterable[int]) -> str:

@@ -1,4 +1,4 @@
-"""The matching packets of one segment: read to its last whole record, decode, run the filter, keep what matches."""
+"""The matching packets of one segment: by its index, or read to its last whole record; decode, run the filter."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import BinaryIO
 import numpy as np
 
 from cstor.search.gather import chosen_frames, chosen_view, in_time_order
+from cstor.search.indexed import choose, read_chosen, usable_index
 from cstor.search.roles import FlowRoles
 from cstor.store.catalog import Segment, open_segment
+from cstor.store.index import IndexDamaged
 from wire.filters.packets import PacketFilter
 from wire.packets.batch import MAX_PACKETS, PacketBatch
 from wire.packets.capturefile import CaptureError, Chunks
@@ -45,6 +47,18 @@ class Matcher:
             forward = self._roles.forward(packets)
         return inside & self.chosen.mask(batch, packets, forward)
 
+    def mask_but(self, batch: PacketBatch, is_sure: np.ndarray) -> np.ndarray:
+        """The same, where some are known to match: only the others are looked at."""
+        if not is_sure.any():
+            return self.mask(batch)
+        found = is_sure & (batch.time_ns >= self.start_ns) & (batch.time_ns < self.end_ns)
+        if is_sure.all():
+            self.scanned += batch.packets
+            return found
+        self.scanned += int(np.count_nonzero(is_sure))
+        found[~is_sure] = self.mask(chosen_view(batch, ~is_sure))
+        return found
+
 
 class _Bounded:
     """A file that ends at the last whole record, while more is being written behind it."""
@@ -63,7 +77,21 @@ class _Bounded:
 
 
 def scan(segment: Segment, matcher: Matcher) -> Iterator[tuple[PacketBatch, np.ndarray]]:
-    """The segment's batches with what matches of each; a batch is valid until the next."""
+    """The segment's batches with what matches of each; a batch is valid until the next. With an index, batches hold
+    only what it cannot exclude."""
+    try:
+        index = usable_index(segment, matcher.chosen)
+        found = choose(index, matcher.chosen, matcher.start_ns, matcher.end_ns) if index else None
+    except (IndexDamaged, FileNotFoundError):
+        found = None
+    if found is None:
+        yield from _scan_all(segment, matcher)
+        return
+    for batch, is_sure in read_chosen(segment, found):
+        yield batch, matcher.mask_but(batch, is_sure)
+
+
+def _scan_all(segment: Segment, matcher: Matcher) -> Iterator[tuple[PacketBatch, np.ndarray]]:
     try:
         file = open_segment(segment)
     except FileNotFoundError:

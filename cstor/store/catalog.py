@@ -17,7 +17,7 @@ from typing import BinaryIO, NamedTuple
 from cstor.store.layout import LIVE, SECOND_NS, hour_folder, hour_of, hours
 
 MAGIC = b"cStorIdx"
-VERSION = 1
+VERSION, INDEXED = 1, 2  # INDEXED: of a sealed segment, its index follows the head (index.py)
 # magic, version, flags (1 = times ascend), link type, first ns, last ns, packets, flows (0 = no index), bytes, CRC-32
 HEAD = struct.Struct("<8sHHIqqqqqI")
 ORDERED = 1
@@ -35,24 +35,35 @@ class Segment(NamedTuple):
     ordered: bool  # time stamps ascend
 
 
-def pack_head(segment: Segment) -> bytes:
-    """The head record of a segment."""
+def pack_head(segment: Segment, flows: int | None = None) -> bytes:
+    """The head record of a segment; with the number of flows, the head of its index."""
     flags = ORDERED if segment.ordered else 0
-    fields = (segment.link_type, segment.first_ns, segment.last_ns, segment.packets, 0, segment.bytes_valid)
-    body = HEAD.pack(MAGIC, VERSION, flags, *fields, 0)[:-4]
+    version = VERSION if flows is None else INDEXED
+    fields = (segment.link_type, segment.first_ns, segment.last_ns, segment.packets, flows or 0, segment.bytes_valid)
+    body = HEAD.pack(MAGIC, version, flags, *fields, 0)[:-4]
     return body + struct.pack("<I", zlib.crc32(body))
 
 
 def read_head(path: Path) -> Segment | None:
     """The segment whose head file is `path`, as of its last whole record; None if there is none."""
-    content = path.read_bytes()
+    with path.open("rb") as file:
+        content = file.read(HEAD.size)
+        if len(content) == HEAD.size and HEAD.unpack(content)[1] == INDEXED:
+            return _unpack(content, path)
+        content += file.read()
     for start in range(len(content) // HEAD.size * HEAD.size - HEAD.size, -1, -HEAD.size):
-        record = content[start : start + HEAD.size]
-        magic, version, flags, link_type, first_ns, last_ns, packets, _, size, crc = HEAD.unpack(record)
-        if magic == MAGIC and version == VERSION and crc == zlib.crc32(record[:-4]):
-            ordered = bool(flags & ORDERED)
-            return Segment(path.with_suffix(".pcap"), link_type, first_ns, last_ns, packets, size, ordered)
+        segment = _unpack(content[start : start + HEAD.size], path)
+        if segment:
+            return segment
     return None
+
+
+def _unpack(record: bytes, path: Path) -> Segment | None:
+    magic, version, flags, link_type, first_ns, last_ns, packets, _, size, crc = HEAD.unpack(record)
+    if magic != MAGIC or version not in (VERSION, INDEXED) or crc != zlib.crc32(record[:-4]):
+        return None
+    ordered = bool(flags & ORDERED)
+    return Segment(path.with_suffix(".pcap"), link_type, first_ns, last_ns, packets, size, ordered)
 
 
 def segments(store_dir: Path, start_ns: int, end_ns: int) -> list[Segment]:

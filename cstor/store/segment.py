@@ -12,15 +12,17 @@ import os
 import queue
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from cstor.store.catalog import Segment, pack_head, sealed_path
+from cstor.store.index_build import IndexBuilder, build_index, keys_of
 from cstor.store.layout import HOUR_S, LIVE, SECOND_NS, replace_file
 from cstor.store.records import copy_records, records_size
-from cstor.store.sequence import Sequence
+from cstor.store.sequence import Sequence as Numbers
 from wire.packets.batch import PacketBatch
 from wire.packets.pcap import FILE_HEAD, pcap_header
 
@@ -69,12 +71,13 @@ class _Job:
     packets: int = 0
     data: np.ndarray | None = None
     head: Segment | None = None
+    keys: Sequence[np.ndarray] = ()  # KEY of each packet, for the index
 
 
 class SegmentWriter:
     """`append` and `tick` belong to one thread. `close` seals what is open and waits for the disk."""
 
-    def __init__(self, root: Path, sequence: Sequence, live: bool, min_free: int = 0) -> None:
+    def __init__(self, root: Path, sequence: Numbers, live: bool, min_free: int = 0) -> None:
         self.dropped_slow = 0  # packets that the disk was too slow for
         self.dropped_full = 0  # packets that could not be written at all
         self.written_packets = 0
@@ -88,6 +91,7 @@ class SegmentWriter:
         self._buffer = np.empty(BUFFER_BYTES, np.uint8)
         self._used = 0
         self._unwritten = 0  # packets in the buffer
+        self._keys: list[np.ndarray] = []  # of them
         self._jobs: queue.Queue[_Job | None] = queue.Queue()
         self._room = threading.Semaphore(QUEUED_BUFFERS)
         self._spare: queue.LifoQueue[np.ndarray] = queue.LifoQueue()  # written buffers, the one still in cache first
@@ -104,8 +108,8 @@ class SegmentWriter:
         """Share of the write queue that is full, 0..1."""
         return min(1.0, self._jobs.qsize() / QUEUED_BUFFERS)
 
-    def append(self, batch: PacketBatch) -> None:
-        """Store the frames of a batch."""
+    def append(self, batch: PacketBatch, records: np.ndarray | None = None) -> None:
+        """Store the frames of a batch. Its decoded records spare reading them again for the index."""
         if not batch.packets:
             return
         size = records_size(batch)
@@ -116,6 +120,8 @@ class SegmentWriter:
                 self._buffer = np.empty(size, np.uint8)
         self._used += copy_records(batch, self._buffer[self._used :])
         self._unwritten += batch.packets
+        if records is not None:
+            self._keys.append(keys_of(batch, records))
         growing.note(batch.time_ns, size)
 
     def tick(self) -> None:
@@ -156,13 +162,14 @@ class SegmentWriter:
         if self.error and not self._live:
             raise self.error
         if self._room.acquire(blocking=not self._live):
-            self._jobs.put(_Job(growing, self._unwritten, self._buffer[: self._used], growing.head()))
+            self._jobs.put(_Job(growing, self._unwritten, self._buffer[: self._used], growing.head(), self._keys))
             self._buffer = self._next_buffer()
         else:
             self.dropped_slow += self._unwritten
             growing.size -= self._used
             growing.packets -= self._unwritten
         self._used = self._unwritten = 0
+        self._keys = []
         if growing is self._failed:
             self._seal()
 
@@ -196,7 +203,7 @@ class SegmentWriter:
         elif job.growing is self._failed:
             self.dropped_full += job.packets  # nothing may follow a record that is torn
         else:
-            file.write(job.growing.path, job.data, job.head)
+            file.write(job.growing.path, job.data, job.head, job.keys)
             self.error = None
             self.written_packets += job.packets
             self.written_bytes += len(job.data)
@@ -211,27 +218,31 @@ class _File:
         self._pcap = -1
         self._idx = -1
         self._head: Segment | None = None
-        self._unsealed: list[Segment] = []
+        self._builder = IndexBuilder()
+        self._unsealed: list[tuple[Segment, IndexBuilder]] = []
 
-    def write(self, path: Path, data: np.ndarray, head: Segment) -> None:
+    def write(self, path: Path, data: np.ndarray, head: Segment, keys: Sequence[np.ndarray]) -> None:
         require_free(self._root, self._min_free)
         if self._pcap < 0:
             self._open(path, head.link_type)
         _write_all(self._pcap, data.data)
         _write_all(self._idx, memoryview(pack_head(head)))
         self._head = head
+        for some in keys:
+            self._builder.add(some)
 
     def seal(self) -> None:
         """Also those that could not be sealed before; what still cannot is tried again with the next."""
         head, self._head = self._head, None
         if head:
-            self._unsealed.append(head)
+            self._unsealed.append((head, self._builder))
+        self._builder = IndexBuilder()
         if self._pcap >= 0:
             os.close(self._pcap)
             os.close(self._idx)
             self._pcap = self._idx = -1
         while self._unsealed:
-            seal_segment(self._root, self._unsealed[0])
+            seal_segment(self._root, *self._unsealed[0])
             self._unsealed.pop(0)
 
     def _open(self, path: Path, link_type: int) -> None:
@@ -260,14 +271,17 @@ def require_free(root: Path, min_free: int) -> None:
             raise OSError(errno.ENOSPC, reason)
 
 
-def seal_segment(root: Path, segment: Segment) -> None:
-    """Move a finished segment out of live/: the pcap, then its head as one record, then the live head goes."""
+def seal_segment(root: Path, segment: Segment, builder: IndexBuilder | None = None) -> None:
+    """Move a finished segment out of live/: the pcap, then its index, then the live head goes. An index that has not
+    seen all packets (the writer was killed) is made anew."""
     target = sealed_path(root, segment.path.name)
     target.parent.mkdir(parents=True, exist_ok=True)
     if segment.path.exists():
         os.truncate(segment.path, segment.bytes_valid)
         segment.path.rename(target)
-    replace_file(target.with_suffix(".idx"), pack_head(segment))
+    is_whole = builder is not None and builder.packets == segment.packets
+    index = builder.pack(segment) if builder and is_whole else build_index(target, segment)
+    replace_file(target.with_suffix(".idx"), index)
     segment.path.with_suffix(".idx").unlink(missing_ok=True)
 
 

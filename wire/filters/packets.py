@@ -48,6 +48,7 @@ class PacketFilter:
     """One filter, ready for batches of any link type."""
 
     def __init__(self, expression: Expression, outer: bool = False, text: str = "") -> None:
+        self.expression = expression
         self.text = text or str(expression)
         self.outer = outer
         self.matches_all = isinstance(expression, Everything)
