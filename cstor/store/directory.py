@@ -89,8 +89,6 @@ class _Groups:
 
     def extend(self, rows: Ints) -> None:
         start = self.ends[0].done
-        if start == len(rows):
-            return
         columns = _columns(rows[start:])
         for number, end in enumerate(self.ends):
             end.room(len(rows))
@@ -150,8 +148,8 @@ class Directory:
                 found.room(count)
                 found.values[found.done : count] = _matches(query, columns)
                 found.done = count
+                _shrink(self._filters, MAX_FILTERS_BYTES, lambda held: held.values.nbytes)
             self._filters[key] = found
-            _shrink(self._filters, MAX_FILTERS_BYTES, lambda held: held.values.nbytes)
             return found.values[:count]
 
     def grouping(self, by: tuple[str, ...]) -> Grouping:
@@ -161,16 +159,11 @@ class Directory:
         with self._lock:
             found = self._groupings.pop(by, None) or _Groups(by)
             count = self._numbering.count
-            found.extend(self._numbering.rows[:count])
+            if found.ends[0].done < count:
+                found.extend(self._numbering.rows[:count])
+                _shrink(self._groupings, MAX_GROUPINGS_BYTES, lambda held: held.bytes)
             self._groupings[by] = found
-            _shrink(self._groupings, MAX_GROUPINGS_BYTES, lambda held: held.bytes)
             return Grouping(tuple(end.values[:count] for end in found.ends), found.numbering.rows)
-
-    def find_groups(self, by: tuple[str, ...], keys: Ints) -> Numbers:
-        """Numbers of groups by their keys, -1 where there is none."""
-        with self._lock:
-            found = self._groupings.get(by)
-            return found.numbering.find(keys) if found else np.full(len(keys), -1, np.int32)
 
 
 def _matches(query: SeriesQuery, columns: dict[str, Ints]) -> NDArray[np.bool_]:
@@ -183,8 +176,8 @@ def _matches(query: SeriesQuery, columns: dict[str, Ints]) -> NDArray[np.bool_]:
 
 
 def _shrink(held: OrderedDict[Any, Any], limit: int, size_of: Callable[[Any], int]) -> None:
-    """Forget what was used least recently beyond a number of bytes, but the newest."""
+    """Forget what was used least recently beyond a number of bytes."""
     total = sum(size_of(one) for one in held.values())
-    while total > limit and len(held) > 1:
+    while total > limit and held:
         _, gone = held.popitem(last=False)
         total -= size_of(gone)

@@ -7,9 +7,10 @@ way round). Files may still be removed while a query runs (compaction, retention
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,8 @@ from cstor.store.live import LivePartView, LiveTail, LiveView, PartKey
 
 # Beyond this many hours it is cheaper to list what is there than to ask for each hour.
 LISTED_HOURS = 200
+
+_folder_of = lru_cache(maxsize=10_000)(hour_folder)
 
 
 def current_parts(parts: Iterable[Part]) -> list[Part]:
@@ -41,6 +44,29 @@ def parts_in(folder: Path, dataset: str, hour: int) -> list[Part]:
         return sorted((part for part in found if part), key=lambda part: (part.start, part.sequence))
     except FileNotFoundError:
         return []
+
+
+SETTLED_NS = 2 * 10**9  # a folder that changed longer ago shows in its time when it changes again
+_listed: dict[Path, tuple[int, list[Part]]] = {}
+_LISTED_MAX = 20_000
+
+
+def listed_parts(folder: Path, dataset: str, hour: int) -> list[Part]:
+    """The same, listed again only if the folder has changed."""
+    try:
+        changed_ns = folder.stat().st_mtime_ns
+    except FileNotFoundError:
+        return []
+    known = _listed.get(folder)
+    if known is not None and known[0] == changed_ns:
+        return known[1]
+    is_settled = time.time_ns() - changed_ns > SETTLED_NS
+    found = parts_in(folder, dataset, hour)
+    if is_settled:
+        if len(_listed) >= _LISTED_MAX:
+            _listed.clear()
+        _listed[folder] = (changed_ns, found)
+    return found
 
 
 @dataclass(frozen=True)
@@ -91,7 +117,7 @@ class Snapshot:
         latency = [
             part
             for hour, folder in self._folders("latency", hour_of(start), end)
-            for part in current_parts(parts_in(folder, "latency", hour))
+            for part in current_parts(listed_parts(folder, "latency", hour))
             if PartKey("series", hour, part.sequence) not in held
         ]
         coarse = _too_coarse([*parts, *latency], step)
@@ -130,7 +156,7 @@ class Snapshot:
         """The oldest second that has rows."""
         starts = self._live_times
         for hour, folder in hours(self.root, "series"):
-            found = parts_in(folder, "series", hour)
+            found = listed_parts(folder, "series", hour)
             if found:
                 starts = [*starts, min(part.start for part in found)]
                 break
@@ -141,7 +167,7 @@ class Snapshot:
         """The newest second that has rows."""
         newest = self._live_times
         for hour, folder in reversed(list(hours(self.root, "series"))):
-            found = parts_in(folder, "series", hour)
+            found = listed_parts(folder, "series", hour)
             if found:
                 newest = [*newest, max(part.end for part in found) - 1]
                 break
@@ -177,7 +203,7 @@ class Snapshot:
         held = {key: part for key, part in self._live.items() if key.dataset == dataset}
         parts: list[Part] = []
         for hour, folder in folders:
-            here = parts_in(folder, dataset, hour)
+            here = listed_parts(folder, dataset, hour)
             top = max((part.sequence for part in here if part.level), default=-1)
             for part in current_parts(here):
                 key = PartKey(dataset, hour, part.sequence)
@@ -192,7 +218,7 @@ class Snapshot:
     def _folders(self, dataset: str, start: int, end: int | None) -> list[tuple[int, Path]]:
         """Folders of the hours [start, end)."""
         if end is not None and end - start <= LISTED_HOURS * HOUR_S:
-            return [(hour, hour_folder(self.root, dataset, hour)) for hour in range(start, end, HOUR_S)]
+            return [(hour, _folder_of(self.root, dataset, hour)) for hour in range(start, end, HOUR_S)]
         there = hours(self.root, dataset)
         return [(hour, folder) for hour, folder in there if hour >= start and (end is None or hour < end)]
 
@@ -214,4 +240,20 @@ def take_snapshot(root: Path, tail: LiveTail) -> Snapshot:
     """A view of the store as it is now."""
     clock = read_clock(root)
     live = tail.read()
-    return Snapshot(root, clock, read_ledger(root), live)
+    return Snapshot(root, clock, _ledger_of(root), live)
+
+
+_ledgers: dict[Path, tuple[tuple[int, int, int], Ledger]] = {}
+
+
+def _ledger_of(root: Path) -> Ledger:
+    """The ledger, read again only if its file was replaced."""
+    try:
+        found = (root / "ledger.json").stat()
+    except FileNotFoundError:
+        return Ledger()
+    stamp = (found.st_ino, found.st_mtime_ns, found.st_size)
+    known = _ledgers.get(root)
+    if known is None or known[0] != stamp:
+        known = _ledgers[root] = (stamp, read_ledger(root))
+    return known[1]
