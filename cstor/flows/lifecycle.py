@@ -6,8 +6,6 @@ state; it goes when its time has come or the table needs room.
 
 from __future__ import annotations
 
-import numpy as np
-
 from cstor.buckets.arena import attach, bucket_of
 from cstor.buckets.columns import HALF_OPEN, MANY, MISSING_SYN, ONCE, UNANSWERED, outcome_number
 from cstor.buckets.conversations import enter, leave
@@ -41,6 +39,7 @@ from wire.packets.layout import TCP
 IS_UNANSWERED = outcome_number("unanswered")
 IS_HALF_OPEN = outcome_number("half_open")
 IDLE_NS = 60_000_000_000  # a flow that is not TCP ends after so much silence
+NO_DEADLINE = (1 << 63) - 1  # no clock gets there: 2**62 is a time that a broken stamp may have
 
 
 @kernel
@@ -209,4 +208,4 @@ def remove(state, number):
     flow["tag"] = registers[FLOW_FREE]
     registers[FLOW_FREE] = number
     registers[FLOWS] -= 1
-    state.deadlines[number] = np.int64(1) << 62
+    state.deadlines[number] = NO_DEADLINE
