@@ -22,7 +22,12 @@ from cstor.store.writer import StoreWriter
 
 SECOND_NS = 1_000_000_000
 FULL = 10_000  # shares are stored as hundredths of a percent
-LEVELS = ("flows", "conversations", "flow_rows", "flow_limit")  # of the analysis' counters those that also fall
+POOLS = ("cells", "bins")  # of the flow table: histograms in the making, and their bins
+# Of the analysis' counters those that are levels ...
+LEVELS = (
+    *("flows", "conversations", "flow_rows", "flow_limit"),
+    *(f"pool_{name}{end}" for name in POOLS for end in ("", "_limit")),
+)
 ELSEWHERE = ("packets", "sessions")  # ... and those that have a name of their own
 
 
@@ -118,6 +123,9 @@ def levels(parts: Parts, complete_until: int) -> Numbers:
     out[Key("", "", "flows", "")] = counters["flows"]
     out[Key("", "", "conversations", "")] = counters["conversations"]
     out[Key("", "", "table_occupancy", "")] = round(counters["flows"] * FULL / max(1, counters["flow_limit"]))
+    for pool in POOLS:
+        used, room = counters[f"pool_{pool}"], counters[f"pool_{pool}_limit"]
+        out[Key("", "", "pool_fill", pool)] = round(used * FULL / max(1, room))
     out[Key("", "", "lag", "")] = max(0, time.time_ns() - complete_until * SECOND_NS) if complete_until else 0
     out[Key("", "", "write_queue", "")] = round(parts.segments.queued * QUEUED_BUFFERS) if parts.segments else 0
     out[Key("", "", "publish_backlog", "")] = parts.store.backlog

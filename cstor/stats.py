@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from cstor.alarms import WINDOW_S, Alarm, from_numbers, of_disk
 from cstor.capture.source import Source
-from cstor.counters import FULL, LEVELS, Key, Numbers, Parts, by_reason, counts, grown, lanes, levels, total
+from cstor.counters import FULL, POOLS, Key, Numbers, Parts, by_reason, counts, grown, lanes, levels, total
 from cstor.diskuse import DiskUse
 from cstor.process import clock_state
 from cstor.stages import STAGES
@@ -90,6 +90,7 @@ class NodeStats:
             "stored": {
                 "packets": total(now, "stored_packets"),
                 "bytes": total(now, "stored_bytes"),
+                "packets_per_s": round(total(happened, "stored_packets") / seconds, 1),
                 "bytes_per_s": round(total(happened, "stored_bytes") / seconds, 1),
                 "sessions": total(now, "sessions"),
                 "failures": total(now, "write_failures"),
@@ -120,7 +121,8 @@ class NodeStats:
         counters = self._parts.counters()
         events = by_reason(happened, "events")
         return {
-            **{name: counters[name] for name in LEVELS},
+            **{name: counters[name] for name in ("flows", "conversations", "flow_rows", "flow_limit")},
+            "pools": {pool: round(counters[f"pool_{pool}"] / counters[f"pool_{pool}_limit"], 6) for pool in POOLS},
             "occupancy": round(counters["flows"] / max(1, counters["flow_limit"]), 6),
             "opened_per_s": round(events.get("flows_opened", 0) / seconds, 1),
             "evicted_per_s": round(events.get("evicted", 0) / seconds, 1),

@@ -50,6 +50,7 @@ FAMILIES = {
     "flows": Family("flows"),
     "conversations": Family("conversations"),
     "table_occupancy": Family("flow_table_ratio", BASIS_POINT),
+    "pool_fill": Family("pool_fill_ratio", BASIS_POINT, "pool"),
     "ring_fill": Family("ring_fill_ratio", BASIS_POINT),
     "lag": Family("lag_seconds", NS),
     "write_queue": Family("write_queue_buffers"),

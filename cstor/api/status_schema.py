@@ -83,6 +83,7 @@ _TABLE = _object(
     flow_rows=_number("rows ever used at once: what the table costs in memory", whole=True),
     flow_limit=_number("flows beyond which the oldest unestablished are evicted", whole=True),
     occupancy=_number("flows / flow_limit"),
+    pools=_map("share of each of its pools that was ever used at once", _number("0..1")),
     opened_per_s=_number("flows that began, over the last second"),
     evicted_per_s=_number("flows that were evicted, over the last second"),
 )
@@ -97,6 +98,7 @@ _CAPTURE = _object(
         "what went to the store since the start",
         packets=_number("packets written", whole=True),
         bytes=_number("bytes written", whole=True),
+        packets_per_s=_number("over the last second"),
         bytes_per_s=_number("over the last second"),
         sessions=_number("sessions handed to the store", whole=True),
         failures=_number("writes that failed", whole=True),

@@ -18,6 +18,8 @@ from cstor.flows.analyzers.connections import ENDED, FAILED, OPEN
 from cstor.flows.clock import NS
 from cstor.flows.registers import (
     ARENAS,
+    BIN_HIGH,
+    CELL_HIGH,
     CLOCK,
     ENDED_BINS,
     ENDED_CELLS,
@@ -128,6 +130,10 @@ class Analysis:
         counters = {name: int(self._registers[register]) for name, register in STATISTICS.items()}
         counters["flow_rows"] = int(self._registers[FLOW_HIGH])  # ever used: what the table costs in memory
         counters["flow_limit"] = self._config.max_flows
+        out = self._state.out
+        for name, mark, pool in (("cells", CELL_HIGH, out.cells), ("bins", BIN_HIGH, out.bins)):
+            counters[f"pool_{name}"] = int(self._registers[mark])  # ever used at once, and how many there are
+            counters[f"pool_{name}_limit"] = len(pool)
         return counters
 
     def _feed(self, packets: np.ndarray) -> None:

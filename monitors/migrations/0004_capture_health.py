@@ -11,7 +11,7 @@ SCALARS = """
     points_packets points_bytes points_link_burst_bytes points_truncated points_drops node_packets node_bytes
     node_drops node_malformed node_events node_stored_packets node_stored_bytes node_sessions node_rows
     node_write_failures node_cpu_time node_stage_time node_stage_packets node_flows node_conversations
-    node_table_occupancy node_ring_fill node_lag node_write_queue node_publish_backlog node_reorder_held
+    node_table_occupancy node_pool_fill node_ring_fill node_lag node_write_queue node_publish_backlog node_reorder_held
     node_memory node_disk_used node_disk_free
 """.split()
 

@@ -30,6 +30,13 @@ declare.counter("stage_packets", "Packets per stage", PACKETS, "Packets that wen
 declare.level("flows", "Open flows", FLOWS, "Flows in the table at the end of each second; its rate is the mean.")
 declare.level("conversations", "Open conversations", FLOWS, "Conversations with flows at the end of each second.")
 declare.highest("table_occupancy", "Flow table", PERCENT, "Share of the flow table in use.", scale=BASIS_POINTS)
+declare.highest(
+    "pool_fill",
+    "Pool fill",
+    PERCENT,
+    "Share of a pool of the flow table (the reason) that was ever used at once.",
+    scale=BASIS_POINTS,
+)
 declare.highest("ring_fill", "Ring fill", PERCENT, "Share of the capture ring or socket in use.", scale=BASIS_POINTS)
 declare.highest("lag", "Lag", SECONDS, "How far analysis is behind the clock.", scale=1e-9)
 declare.highest("write_queue", "Write queue", COUNT, "Batches that wait to be written to segments.")
