@@ -44,9 +44,8 @@ def main() -> int:
     parser.add_argument("trace", type=Path, nargs="?", help="a pcap file instead of the trace of 1 GB")
     parser.add_argument("--quick", action="store_true", help="small traces: whether it works, not how fast it is")
     parser.add_argument("--write", action="store_true", help=f"put the tables into docs/{PAGE.name}")
-    parser.add_argument(
-        "--only", action="append", metavar="PART", help="analysis, rivals, ...; may be given repeatedly"
-    )
+    names = [part.module.partition(".")[2] for part in PARTS]
+    parser.add_argument("--only", action="append", choices=names, help="one table; may be given repeatedly")
     options = parser.parse_args()
     if options.quick and options.write:
         parser.error("figures of --quick are not worth keeping")
