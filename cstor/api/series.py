@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import duckdb
@@ -27,6 +28,7 @@ from cstor.store.series import Answer
 from wire.filters.error import FilterError
 
 MAX_QUERIES = 200
+_GZIP = 31  # zlib's word for gzip's frame around the largest window
 
 log = logging.getLogger("cstor.api")
 
@@ -49,7 +51,8 @@ class SeriesView(APIView):
         if len(queries) > MAX_QUERIES:
             raise bad_request(f"{len(queries)} queries are too many for one call; send at most {MAX_QUERIES}")
         encoding = request.query_params.get("encoding")
-        return StreamingHttpResponse(_lines(queries, encoding), content_type="application/x-ndjson")
+        lines, packed = shrunk(_lines(queries, encoding), request)
+        return StreamingHttpResponse(lines, content_type="application/x-ndjson", headers=packed)
 
     @extend_schema(
         parameters=[OpenApiParameter(name, OpenApiTypes.STR) for name in _TEXTS]
@@ -61,7 +64,25 @@ class SeriesView(APIView):
         (answer,) = series_reader().answers([_with_seconds(request.query_params.dict())])
         if isinstance(answer, Exception):
             raise problem_of(answer)
-        return HttpResponse(as_text(answer), content_type="application/json")
+        text, packed = shrunk([as_text(answer)], request)
+        return HttpResponse(b"".join(text), content_type="application/json", headers=packed)
+
+
+def shrunk(parts: Iterable[bytes], request: Request) -> tuple[Iterable[bytes], dict[str, str]]:
+    """Parts of a body as the client takes them, and the headers that say so: level 1 of gzip takes a fifth of the time
+    of the usual level 6, which costs more than the answer itself, and its output is a tenth larger."""
+    headers = {"Vary": "Accept-Encoding"}
+    if "gzip" not in request.headers.get("Accept-Encoding", ""):
+        return parts, headers
+    return _gzipped(parts), headers | {"Content-Encoding": "gzip"}
+
+
+def _gzipped(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """Each part leaves at once."""
+    packer = zlib.compressobj(1, wbits=_GZIP)
+    for part in parts:
+        yield packer.compress(part) + packer.flush(zlib.Z_SYNC_FLUSH)
+    yield packer.flush()
 
 
 def _lines(queries: list[Any], encoding: str | None) -> Iterator[bytes]:
