@@ -8,6 +8,7 @@ options, no link type whose header leaves doubt. All others are UNSURE: a search
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -135,29 +136,47 @@ def extract_keys(buffer, offset, link, records, keys):
         )
 
 
-@kernel
-def number_flows(keys, table, flows, numbers, lengths, counts):
-    """The number of each packet from keys[counts[2]] on, new flows entered; stops where the flow table is half full.
+FLOWS, PACKETS, DONE, OFFSET, MARKS, UNKNOWN = range(6)  # counts: of the segment so far; keys done and marks made now
 
-    counts: flows, packets of the segment so far, keys done.
-    """
+
+@kernel
+def number_flows(keys, table, flows, out, counts):
+    """The number of each packet from keys[DONE] on, new flows entered; stops where the flow table is half full."""
     mask = len(table) - 1
-    while counts[2] < len(keys):
-        key = keys[counts[2]]
+    for index in range(counts[DONE], len(keys)):
+        key = keys[index]
         number = np.int64(UNSURE)
         if key["is_sure"] == 1:
-            if 2 * counts[0] >= mask or counts[0] == len(flows):
+            if 2 * counts[FLOWS] >= mask or counts[FLOWS] == len(flows):
+                counts[DONE] = index
                 return
             number = find_or_enter(key, table, flows, counts, mask)
             flow = flows[number >> 1]
             flow["packets"] += 1
             flow["bytes"] += np.int64(key["wire_length"])
             flow["flags"] |= np.int64(key["flags"])
-            flow["last"] = counts[1]
-        numbers[counts[2]] = number
-        lengths[counts[2]] = min(LONG, np.int64(key["captured"]))
-        counts[1] += 1
-        counts[2] += 1
+            flow["last"] = counts[PACKETS]
+        else:
+            counts[UNKNOWN] += 1
+        out.numbers[index] = number
+        out.lengths[index] = min(LONG, np.int64(key["captured"]))
+        if counts[PACKETS] % EVERY == 0:
+            mark = out.marks[counts[MARKS]]
+            mark["offset"] = counts[OFFSET]
+            mark["time_ns"] = key["time_ns"]
+            counts[MARKS] += 1
+        counts[OFFSET] += np.int64(key["captured"]) + RECORD_HEAD
+        counts[PACKETS] += 1
+    counts[DONE] = len(keys)
+
+
+@kernel
+def renumber(numbers, place):
+    """Give flows other numbers; directions stay."""
+    for index in range(len(numbers)):
+        number = np.int64(numbers[index])
+        if number != UNSURE:
+            numbers[index] = np.int64(place[number >> 1]) << 1 | (number & 1)
 
 
 @kernel
@@ -177,14 +196,14 @@ def find_or_enter(key, table, flows, counts, mask):
                 if is_way(flow, dst_hi, dst_lo, dst_port, src_hi, src_lo, src_port, protocol):
                     return np.int64(table[at, 1]) << 1 | 1
         at = (at + 1) & mask
-    number = counts[0]
-    counts[0] = number + 1
+    number = counts[FLOWS]
+    counts[FLOWS] = number + 1
     table[at, 0], table[at, 1] = tag, number
     flow = flows[number]
     flow["a_hi"], flow["a_lo"], flow["b_hi"], flow["b_lo"] = src_hi, src_lo, dst_hi, dst_lo
     flow["a_port"], flow["b_port"], flow["vni"] = src_port, dst_port, vni
     flow["vlan"], flow["protocol"], flow["bits"] = key["vlan"], protocol, key["bits"]
-    flow["flags"], flow["packets"], flow["bytes"], flow["first"] = 0, 0, 0, counts[1]
+    flow["flags"], flow["packets"], flow["bytes"], flow["first"] = 0, 0, 0, counts[PACKETS]
     return number << 1
 
 
@@ -210,71 +229,70 @@ def enter_again(flows, count, table):
         table[at, 0], table[at, 1] = tag, number
 
 
+class Columns(NamedTuple):
+    """What the index says of packets in their order."""
+
+    numbers: np.ndarray  # u4
+    lengths: np.ndarray  # u2
+    marks: np.ndarray  # MARK
+
+
 class IndexBuilder:
     """Takes the packets of one segment in the order of its records."""
 
     def __init__(self) -> None:
         self._table = np.full((1 << 12, 2), -1, np.int32)
         self._flows = np.zeros(1 << 11, _FLOW)
-        self._counts = np.zeros(3, np.int64)
-        self._numbers: list[np.ndarray] = []
-        self._lengths: list[np.ndarray] = []
-        self._marks: list[np.ndarray] = []
-        self._offset = FILE_HEAD
+        self._counts = np.zeros(6, np.int64)
+        self._counts[OFFSET] = FILE_HEAD
+        self._parts: list[Columns] = []
 
     @property
     def packets(self) -> int:
-        return int(self._counts[1])
+        return int(self._counts[PACKETS])
 
     def add(self, keys: np.ndarray) -> None:
         """Packets by their keys."""
-        self._mark(keys)
-        numbers, lengths = np.empty(len(keys), np.uint32), np.empty(len(keys), np.uint16)
-        self._counts[2] = 0
-        while self._counts[2] < len(keys):
-            number_flows(keys, self._table, self._flows, numbers, lengths, self._counts)
-            if self._counts[2] < len(keys):
-                self._grow()
-        self._numbers.append(numbers)
-        self._lengths.append(lengths)
-
-    def _mark(self, keys: np.ndarray) -> None:
-        sizes = keys["captured"].astype(np.int64) + RECORD_HEAD
-        ends = np.cumsum(sizes)
-        which = np.arange(-self.packets % EVERY, len(keys), EVERY)
-        marks = np.empty(len(which), MARK)
-        marks["offset"] = self._offset + ends[which] - sizes[which]
-        marks["time_ns"] = keys["time_ns"][which]
-        self._marks.append(marks)
-        self._offset += int(ends[-1]) if len(keys) else 0
+        count = len(keys)
+        out = Columns(np.empty(count, np.uint32), np.empty(count, np.uint16), np.empty(count // EVERY + 1, MARK))
+        self._counts[DONE] = self._counts[MARKS] = 0
+        while True:
+            number_flows(keys, self._table, self._flows, out, self._counts)
+            if self._counts[DONE] == count:
+                break
+            self._grow()
+        self._parts.append(out._replace(marks=out.marks[: self._counts[MARKS]]))
 
     def _grow(self) -> None:
         self._table = np.full((2 * len(self._table), 2), -1, np.int32)
         flows = np.zeros(2 * len(self._flows), _FLOW)
         flows[: len(self._flows)] = self._flows
         self._flows = flows
-        enter_again(flows, np.int64(self._counts[0]), self._table)
+        enter_again(flows, np.int64(self._counts[FLOWS]), self._table)
 
     def pack(self, segment: Segment) -> bytes:
         """The whole index file of the segment."""
-        flows = self._flows[: self._counts[0]]
+        flows = self._flows[: self._counts[FLOWS]]
         is_v4 = flows["bits"] & IS_V6 == 0
-        numbers = np.concatenate([*self._numbers, np.zeros(0, np.uint32)])
-        if len(flows):
+        columns = self._columns()
+        if len(flows) and not is_v4.all():
             place = np.empty(len(flows), np.uint32)
             place[is_v4], place[~is_v4] = np.arange(is_v4.sum()), np.arange(is_v4.sum(), len(flows))
-            known = numbers != UNSURE
-            numbers[known] = place[numbers[known] >> 1] << 1 | (numbers[known] & 1)
-        unsure = int(np.count_nonzero(numbers == UNSURE))
+            renumber(columns.numbers, place)
         blocks = {
-            "lengths": np.concatenate([*self._lengths, np.zeros(0, np.uint16)]).tobytes(),
-            "numbers": numbers.tobytes(),
-            "marks": np.concatenate([*self._marks, np.zeros(0, MARK)]).tobytes(),
+            "lengths": columns.lengths.tobytes(),
+            "numbers": columns.numbers.tobytes(),
+            "marks": columns.marks.tobytes(),
             "flows4": _v4(flows[is_v4]).tobytes(),
             "flows6": _copied(flows[~is_v4], FLOW6).tobytes(),
-            "summary": pack_summary(_summary(flows, is_v4, unsure)),
+            "summary": pack_summary(_summary(flows, is_v4, int(self._counts[UNKNOWN]))),
         }
         return pack_index(segment, len(flows), blocks)
+
+    def _columns(self) -> Columns:
+        if not self._parts:
+            self._parts.append(Columns(np.zeros(0, np.uint32), np.zeros(0, np.uint16), np.zeros(0, MARK)))
+        return Columns(*(np.concatenate(parts) for parts in zip(*self._parts, strict=True)))
 
 
 def _v4(flows: np.ndarray) -> np.ndarray:
@@ -328,4 +346,5 @@ def warm_up() -> None:
     packet = empty_packet()
     builder = IndexBuilder()
     builder.add(keys_of(batch_of([bytes(64)]), packet))
+    renumber(np.zeros(1, np.uint32), np.zeros(1, np.uint32))
     enter_again(np.zeros(1, _FLOW), np.int64(1), np.full((4, 2), -1, np.int32))
