@@ -103,6 +103,7 @@ def _received(source: Source) -> Numbers:
 
 def _stored(parts: Parts) -> Numbers:
     out = {Key("", "", "sessions", ""): parts.engine.sessions, Key("", "", "write_failures", ""): parts.store.failures}
+    out[Key("", "", "rows", "")] = parts.store.rows
     segments = parts.segments
     if segments:
         out[Key("", "", "stored_packets", "")] = segments.written_packets

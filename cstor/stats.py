@@ -92,6 +92,7 @@ class NodeStats:
                 "bytes": total(now, "stored_bytes"),
                 "packets_per_s": round(total(happened, "stored_packets") / seconds, 1),
                 "bytes_per_s": round(total(happened, "stored_bytes") / seconds, 1),
+                "rows": total(now, "rows"),
                 "sessions": total(now, "sessions"),
                 "failures": total(now, "write_failures"),
             },

@@ -100,6 +100,7 @@ _CAPTURE = _object(
         bytes=_number("bytes written", whole=True),
         packets_per_s=_number("over the last second"),
         bytes_per_s=_number("over the last second"),
+        rows=_number("rows of conversations handed to the store", whole=True),
         sessions=_number("sessions handed to the store", whole=True),
         failures=_number("writes that failed", whole=True),
     ),

@@ -92,6 +92,7 @@ class StoreWriter:
         self._waiting: list[Future[None]] = []
         self.published = 0  # parts handed to the publisher
         self.failures = 0
+        self.rows = 0  # of conversations, that were handed to it
         self.held = Held()  # of a live capture: what the disk does not take
         self._log_error: Exception | None = None
         self._publish_error: Exception | None = None
@@ -114,6 +115,7 @@ class StoreWriter:
     def add_seconds(self, seconds: Iterable[ClosedSecond]) -> None:
         for second in seconds:
             if len(second.keys):
+                self.rows += len(second.keys)
                 self._take(hour_of(second.t), second)
 
     def add_sessions(self, batch: SessionBatch) -> None:

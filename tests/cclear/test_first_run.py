@@ -64,3 +64,13 @@ def test_it_adds_the_first_monitors_once_and_leaves_deleted_ones_alone(layout: L
     Monitor.objects.all().delete()
     first_run.add_first_monitors(layout, nodes)
     assert Monitor.objects.count() == 0
+
+
+def test_it_adds_the_monitors_of_the_nodes_themselves_once(layout: Layout) -> None:
+    first_run.add_nodes(layout)
+    first_run.add_capture_monitors()
+    found = Monitor.objects.about("node") | Monitor.objects.about("points")
+    assert {monitor.name: monitor.nodes.count() for monitor in found} == {"Capture health": 2, "Links": 2}
+    found.delete()
+    first_run.add_capture_monitors()
+    assert Monitor.objects.count() == 0
