@@ -19,6 +19,7 @@ from cstor.capture.pcapfile import PcapFileSource
 from cstor.engine import Engine, warm_up
 from cstor.flows.analysis import AnalysisConfig
 from cstor.store.compact import compact
+from cstor.store.lasting import LastingChunks
 from cstor.store.layout import SECOND_NS, WriterLock, hour_of, open_store
 from cstor.store.ledger import raise_revisions, read_ledger, united, write_ledger
 from cstor.store.live import LiveTail
@@ -29,6 +30,7 @@ from cstor.store.snapshot import take_snapshot
 from cstor.store.writer import StoreWriter
 from wire.packets.batch import PacketBatch
 from wire.packets.capturefile import CaptureError
+from wire.packets.pcap import PcapReader
 
 DAY_NS = 86_400 * SECOND_NS
 FUTURE, BEFORE_1970 = "time_in_future", "time_before_1970"
@@ -76,8 +78,8 @@ class Ingest:
 
     def __enter__(self) -> Ingest:
         self._lock.__enter__()
-        recover(self._root)
         warm_up()
+        recover(self._root)
         sequence = Sequence(self._root)
         self._store = StoreWriter(self._root, sequence, live=False)
         self._segments = SegmentWriter(self._root, sequence, live=False)
@@ -95,6 +97,9 @@ class Ingest:
         """Read one capture; CaptureError after what could be read is in the store."""
         source = PcapFileSource(path)
         source.open()
+        self._segments.lasting = isinstance(source.reader, PcapReader)
+        if isinstance(source.reader, PcapReader):
+            source.reader.chunks = LastingChunks(source.reader.chunks)
         stream = _Stream(self._root, self._store, self._segments, self.summary, self._duplicates_ns)
         try:
             while (batch := source.read()) is not None:

@@ -67,8 +67,8 @@ class Node:
         was_killed = read_clock(self._root) is not None
         check_free(config.api.listen, ORPHAN_S if was_killed else 0.0)
         self._lock.__enter__()
+        warm_up()  # first: a segment that a kill left is decoded anew
         recover(self._root)
-        warm_up()
         for source in self._sources:
             source.open()
             for warning in source.warnings:

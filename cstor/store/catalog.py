@@ -44,8 +44,9 @@ def pack_head(segment: Segment, flows: int | None = None) -> bytes:
     return body + struct.pack("<I", zlib.crc32(body))
 
 
-def read_head(path: Path) -> Segment | None:
-    """The segment whose head file is `path`, as of its last whole record; None if there is none."""
+def read_head(path: Path, size: int | None = None) -> Segment | None:
+    """The segment whose head file is `path`, as of its last whole record; None if there is none. `size`: as of the last
+    that a pcap of so many bytes has room for."""
     with path.open("rb") as file:
         content = file.read(HEAD.size)
         if len(content) == HEAD.size and HEAD.unpack(content)[1] == INDEXED:
@@ -53,7 +54,7 @@ def read_head(path: Path) -> Segment | None:
         content += file.read()
     for start in range(len(content) // HEAD.size * HEAD.size - HEAD.size, -1, -HEAD.size):
         segment = _unpack(content[start : start + HEAD.size], path)
-        if segment:
+        if segment and (size is None or segment.bytes_valid <= size):
             return segment
     return None
 

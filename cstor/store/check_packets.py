@@ -8,10 +8,12 @@ from typing import BinaryIO
 
 from cstor.store.catalog import Segment, open_segment, read_head
 from cstor.store.finding import Finding
+from cstor.store.index import verify
 from wire.packets.capturefile import CaptureError, Chunks
 from wire.packets.pcap import PcapReader
 
 REPAIR = "move both files out of the store and `cstor ingest` the pcap: what is whole of it is read"
+REBUILD = "searches read the packets instead; " + REPAIR
 
 
 @dataclass
@@ -45,7 +47,11 @@ def check_sealed(idx: Path) -> SegmentFindings:
         return SegmentFindings(0, [Finding("its pcap is gone", "the next start removes the index", is_note=True)])
     if size != segment.bytes_valid:
         return SegmentFindings(0, [Finding(f"the pcap has {size} bytes, not {segment.bytes_valid}", REPAIR)])
-    return _walk(segment)
+    found = _walk(segment)
+    wrong = verify(idx)
+    if wrong:
+        found.findings.append(Finding(f"the index is damaged: {wrong}", REBUILD))
+    return found
 
 
 def check_growing(root: Path, idx: Path) -> SegmentFindings:
@@ -58,7 +64,7 @@ def check_growing(root: Path, idx: Path) -> SegmentFindings:
         return SegmentFindings(0, [Finding("its pcap is gone", "the next start removes the index", is_note=True)])
     if size < segment.bytes_valid:
         what = f"the pcap has {size} bytes, the index vouches for {segment.bytes_valid}"
-        return SegmentFindings(0, [Finding(what, "the next start cuts it at its last whole packet")])
+        return SegmentFindings(0, [Finding(what, "the next start cuts it where both agree", is_note=True)])
     return _walk(segment)
 
 

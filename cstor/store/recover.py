@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from cstor.store.catalog import read_head, sealed_path
+from cstor.store.catalog import Segment, read_head, sealed_path
 from cstor.store.layout import LIVE, hour_folder, hours
 from cstor.store.ledger import note_kill, raise_revisions, read_ledger, settle_clock
 from cstor.store.replay import read_log
@@ -50,7 +50,7 @@ def _recover_ledger(root: Path) -> None:
 
 def _recover_segments(root: Path) -> None:
     for idx in sorted((root / LIVE).glob("*.idx")):
-        segment = read_head(idx)
+        segment = _whole_segment(idx)
         if segment is not None and segment.packets:
             seal_segment(root, segment)
         else:
@@ -62,6 +62,14 @@ def _recover_segments(root: Path) -> None:
         for idx in folder.glob("*.idx"):
             if not idx.with_suffix(".pcap").exists():
                 idx.unlink()  # killed while retention removed the two
+
+
+def _whole_segment(idx: Path) -> Segment | None:
+    """What of a segment is there: all that its head says, unless the power went before the disk had it."""
+    segment = read_head(idx)
+    if segment and segment.path.exists():
+        return read_head(idx, segment.path.stat().st_size)
+    return segment
 
 
 def _recover_logs(root: Path) -> None:

@@ -42,7 +42,7 @@ NUMBER_AT = 92  # of a stored frame: made-up Ethernet, IP, UDP, then VXLAN, then
 START_S = 1_700_000_000  # of a made-up capture
 # Ethernet, IPv4 and UDP from 10.0.0.1:5000 to 10.0.0.2:80, with 100 bytes to come
 FRAME = "00" * 12 + "0800" + "4500008000010000401100000a0000010a000002" + "13880050006c0000"
-COMPILING_S = 300.0  # the first start after an update
+COMPILING_S = 900.0  # the first start after an update
 GRACE_S = 1.0  # what a kill may cost
 
 # The clocks of a real node made fast, so that a kill meets every step of publishing, sealing, merging and removing.

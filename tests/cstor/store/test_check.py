@@ -123,6 +123,8 @@ SERIES, LATENCY, SESSIONS = (f"{dataset}/*/*/*.parquet" for dataset in ("series"
         (PCAP, cut, "bytes, not"),
         (PCAP, turn(33), "damaged at byte"),
         (IDX, turn(20), "index"),
+        (IDX, turn(-5), "index"),
+        (IDX, cut, "index"),
         (IDX, Path.unlink, "no index"),
         (SERIES, cut, "cannot be read"),
         (SERIES, Path.unlink, "by bins"),

@@ -7,7 +7,15 @@ from pathlib import Path
 from cstor.store.check import check
 from cstor.store.layout import LIVE
 from cstor.store.ledger import read_ledger
-from tests.cstor.store.killing import GRACE_S, HURRIED, kill_often, killed_ingests, verify, victim
+from tests.cstor.store.killing import (
+    GRACE_S,
+    HURRIED,
+    NumberedMirror,
+    kill_often,
+    killed_ingests,
+    verify,
+    victim,
+)
 
 
 def test_kill_9_loses_at_most_the_last_second(tmp_path: Path) -> None:
@@ -31,3 +39,16 @@ def test_kill_9_while_it_publishes_seals_merges_and_removes(tmp_path: Path) -> N
 
 def test_kill_9_of_an_ingest_damages_nothing(tmp_path: Path) -> None:
     killed_ingests(tmp_path, times=3, seed=3)
+
+
+def test_check_beside_a_running_node_cries_no_wolf(tmp_path: Path) -> None:
+    """While files are published, sealed, merged and removed many times a second."""
+    with victim(tmp_path, program=HURRIED, retention='packets_bytes = "1 MB"') as one:
+        one.start()
+        one.await_capture(observed=True)
+        with NumberedMirror(one.port):
+            for _ in range(8):
+                report = check(one.store)
+                assert report.problems == [], "\n".join(map(str, report.problems))
+                assert report.notes == [], "\n".join(map(str, report.notes))
+        one.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from cstor.store.catalog import open_segment, read_head, segments
+from cstor.store.check import check
 from cstor.store.layout import LIVE, SECOND_NS, open_store
 from cstor.store.recover import recover
 from cstor.store.segment import SegmentWriter
@@ -147,3 +149,17 @@ def test_times_that_go_back_are_noted(tmp_path: Path) -> None:
     (segment,) = segments(tmp_path, 0, 1 << 62)
     assert (segment.first_ns, segment.last_ns, segment.ordered) == (T - 5, T + 5, False)
     assert np.array_equal(next(iter(open_capture(segment.path))).time_ns, [T, T - 5, T + 5])
+
+
+def test_recovery_cuts_a_segment_that_the_disk_had_not_taken_whole(tmp_path: Path) -> None:
+    writer = SegmentWriter(open_store(tmp_path), Sequence(tmp_path), live=True)
+    for number in range(3):
+        writer.append(batch(10, T + number * 1000))
+        writer.tick()
+        wait_for(tmp_path, 10 * (number + 1))
+    (pcap,) = (tmp_path / LIVE).glob("*.pcap")
+    os.truncate(pcap, pcap.stat().st_size - 100)  # as after a power cut
+    recover(tmp_path)
+    (segment,) = segments(tmp_path, 0, 1 << 62)
+    assert segment.packets == len(frames_of(segment.path)) == 20
+    assert check(tmp_path).problems == []
