@@ -72,9 +72,9 @@ def mark_duplicates(recent, seed, window_ns, buffer, offset, captured, packets):
 def packet_tag(seed, buffer, at, end, packet):
     """62 bits over mirror point, addresses, ID, place in the datagram and the bytes after the IP header."""
     one = mix_address(seed, packet["src_hi"], packet["src_lo"])
-    one = mix(mix_address(one, packet["dst_hi"], packet["dst_lo"]), packet["vni"] & 0xFFFFFFFF)
+    one = mix(mix_address(one, packet["dst_hi"], packet["dst_lo"]), np.int64(packet["vni"]) & 0xFFFFFFFF)
     two = mix(mix(one ^ 0x5BD1E995, packet["ip_id"] & 0xFFFFFFFF), packet["ip_length"] & 0xFFFFFFFF)
-    two = mix(two, packet["fragment_offset"] << 8 | packet["protocol"])
+    two = mix(two, np.int64(packet["fragment_offset"]) << 8 | np.int64(packet["protocol"]))
     while at < end:
         word = u32(buffer, at) if at + 4 <= end else u8(buffer, at) + 0x100
         # Two chains over the same words: either alone has 32 bits and would mistake one packet in some 65,000.

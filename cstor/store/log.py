@@ -73,6 +73,8 @@ def read_blocks(file: BinaryIO, start: int = 0) -> Iterator[Block]:
         magic, version, kind, length, crc = HEADER.unpack(header)
         if magic != MAGIC or version != VERSION:
             return
+        if length > os.fstat(file.fileno()).st_size - position - HEADER.size:
+            return  # also a damaged length, for which there may be no memory
         payload = file.read(length)
         if len(payload) < length or zlib.crc32(payload, kind) != crc:
             return
