@@ -34,6 +34,7 @@ RATES = (100_000, 200_000, 300_000, 400_000, 500_000, 600_000, 800_000, 1_000_00
 VXLAN_RATES = (50_000, 100_000, 150_000, 200_000, 300_000, 400_000)
 SECONDS = 2.0
 SETTLE_S = 1.2
+IDLE_S = 2.0
 FREE_OF_LOSS = 0  # packets
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -93,12 +94,16 @@ class Node:
                 raise SystemExit("bench: the node did not start")
             time.sleep(0.2)
         time.sleep(3.0)  # its API starts too
+        before = self._cpu_s()
+        time.sleep(IDLE_S)
+        self._idle = (self._cpu_s() - before) / IDLE_S  # of a core: what it takes when nothing comes
 
     def step(self, send: Callable[[], tuple[int, float]]) -> Step:
-        before, cpu_before = self._settled(), self._cpu_s()
+        before, cpu_before, began = self._settled(), self._cpu_s(), time.monotonic()
         sent, seconds = send()
         time.sleep(SETTLE_S)
-        now, cpu_s = self._settled(), self._cpu_s() - cpu_before
+        now = self._settled()
+        cpu_s = self._cpu_s() - cpu_before - self._idle * (time.monotonic() - began)
         got = now["sources"][0]["packets"] - before["sources"][0]["packets"]
         drops = {name: n - before["drops"].get(name, 0) for name, n in now["drops"].items()}
         written = sum(n for name, n in drops.items() if name.startswith("disk"))

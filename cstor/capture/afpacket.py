@@ -145,7 +145,7 @@ class AfpacketSource(Source):
             raise ConfigError(f"[[source]] {self.name}: snaplen is 64 to {MAX_CAPTURED} bytes, not {snaplen!r}")
         size = parse_size(ring, "ring")
         if size < 4 * BLOCK_BYTES:
-            raise ConfigError(f"[[source]] {self.name}: ring is at least 2 MiB, not {ring!r}")
+            raise ConfigError(f"[[source]] {self.name}: ring is at least 4 MiB, not {ring!r}")
         return size
 
     def _open(self) -> None:

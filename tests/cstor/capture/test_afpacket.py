@@ -103,7 +103,7 @@ def test_both_directions_meet_in_one_thread(here: Wire, threads: int) -> None:
 
 
 def test_what_a_full_ring_does_not_take_is_counted(here: Wire) -> None:
-    source = AfpacketSource(here.near, ring="2 MiB")
+    source = AfpacketSource(here.near, ring="4 MiB")
     source.open()
     frame = ethernet(udp("10.0.0.1", "10.0.0.2", (1, 2), bytes(1400)))
     for _ in range(3):

@@ -80,3 +80,21 @@ def test_it_prefers_the_brokers_receive_time() -> None:
 def test_it_writes_addresses_as_records_do() -> None:
     assert address_bits("10.1.2.3") == (0, 0xFFFF_0A01_0203)
     assert address_bits("ffff::1") == (-(1 << 48), 1)
+
+
+def test_it_tells_geneve_with_ip_from_vxlan() -> None:
+    """A load balancer's options are 32 bytes long: the first byte is that of VXLAN."""
+    packet = INNER[14:]
+    balancer = bytes([0x08, 0]) + b"\x08\0" + (7).to_bytes(3, "big") + b"\0" + bytes(32) + packet
+    (record,) = decoded(synthesize_heads(received(balancer), "10.9.9.9", 4789))
+    assert (record["vni"], record["tunnels"], record["error"]) == (7, 1, 0)
+    group = b"\x88\0\x08\0" + (9).to_bytes(3, "big") + b"\0" + INNER  # VXLAN with group 0x0800
+    assert decoded(synthesize_heads(received(group), "10.9.9.9", 4789))["vni"].tolist() == [9]
+
+
+def test_a_cut_datagram_keeps_the_length_that_it_had() -> None:
+    whole = vxlan_heads(np.array([5]))[0].tobytes() + INNER
+    batch = received(whole[:40])._replace(wire_length=np.array([len(whole)], np.int32))
+    stored = synthesize_heads(batch, "10.9.9.9", 4789)
+    assert (stored.captured.tolist(), stored.wire_length.tolist()) == ([82], [42 + len(whole)])
+    assert int.from_bytes(stored.frame(0)[16:18], "big") == 28 + len(whole)
