@@ -35,7 +35,7 @@ def run(*parts: str, **environment: str) -> None:
     """Parts of the workload in a process of their own."""
     command = [sys.executable, "-W", "error::RuntimeWarning", "-m", "tests.cstor.fuzz.workload", *parts]
     done = subprocess.run(
-        command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False, timeout=600
+        command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False, timeout=1800
     )
     assert (done.returncode, done.stdout.split()) == (0, list(parts)), done.stderr[-2000:]
 
