@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 
 import psutil
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from lab.truth import window
 from monitors.nodes.client import NodeClient
@@ -92,6 +92,25 @@ def test_it_shows_live_timing_within_a_minute(chain: Chain, visitor: Page) -> No
 
     chain.wait_for(live, LIVE_WITHIN_S, "live timing and throughput")
     assert time.monotonic() - start < LIVE_WITHIN_S
+
+
+def test_it_shows_the_health_of_the_capture_without_any_hand_work(chain: Chain, visitor: Page) -> None:
+    span = {"from": "now-5m", "to": "now"}
+
+    def received() -> set[str]:
+        metrics = [{"key": "node_packets", "stat": "rate"}]
+        frame = _query(visitor, chain, metrics=metrics, by=["node", "source"], range=span)
+        return {series["keys"]["node"] for series in frame["series"] if any(series["values"])}
+
+    def bursts() -> set[Any]:
+        metrics = [{"key": "points_link_burst_bytes", "stat": "value"}]
+        frame = _query(visitor, chain, metrics=metrics, by=["vni"], range=span)
+        return {series["keys"]["vni"] for series in frame["series"] if any(series["values"])}
+
+    chain.wait_for(lambda: received() == {"cstor-a", "cstor-b"} and len(bursts()) > 1, 60, "the nodes' own counters")
+    visitor.goto(f"{chain.url}/d/capture-health/?from=now-5m&to=now")
+    panel = visitor.locator('section[aria-label="Packets in"]')
+    expect(panel.locator(".scatterlayer .trace").first).to_be_attached()
 
 
 # Ends the session, or answers with a file.

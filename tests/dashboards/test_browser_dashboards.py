@@ -10,6 +10,7 @@ from django.test import Client
 from playwright.sync_api import Page, expect
 
 from tests.browser import Visit
+from tests.dashboards.samples import Samples, cover
 from tests.dashboards.traffic import END, START, Traffic, make_traffic
 
 pytestmark = [
@@ -51,6 +52,28 @@ def test_it_draws_the_monitor_dashboard(console: Page, traffic: Traffic, visit: 
     expect(console.locator("[data-fresh]")).to_contain_text("Data until")
     console.locator("[data-theme-toggle]").click()
     expect(console.locator("html")).to_have_attribute("data-bs-theme", "dark")
+    assert visit.errors == []
+
+
+def test_it_draws_the_health_of_the_capture(console: Page, traffic: Traffic, visit: Visit) -> None:
+    from monitors.builtin import add_node_monitors
+    from monitors.models import Monitor
+
+    add_node_monitors(traffic.nodes)
+    health = Monitor.objects.get(kind="capture_health")
+    samples = Samples(health)
+    for node in traffic.nodes:
+        for t in range(START, START + 300, 10):
+            keys = {"source": "mirror", "thread": "capture-0", "reason": None}
+            samples.put(t, node, keys, {"node_packets": 5000, "node_ring_fill": 1250})
+        cover(health, node, (START, START + 300))
+    samples.write()
+    console.goto(f"{console.base}/d/capture-health/?{RANGE}")  # type: ignore[attr-defined]
+    received = console.locator('section[aria-label="Packets in"]')
+    expect(received.locator(".scatterlayer .trace")).to_have_count(2)
+    expect(received.locator(".legendtext").first).to_have_text("mirror · cstor-a")
+    dropped = console.locator('section[aria-label="Drops by reason"]')
+    expect(dropped.locator(".scatterlayer .trace")).to_have_count(2)
     assert visit.errors == []
 
 
