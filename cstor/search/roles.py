@@ -2,7 +2,7 @@
 
 The rule is the flow table's: the sender of the SYN; else the side with the higher port, or the sender of the first
 packet that the search sees. A search that begins in the middle of a connection so decides by ports where the node,
-which saw the SYN, knew better; the segments' index will carry the node's roles.
+which saw the SYN, knew better.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ import numpy as np
 from cstor.store.catalog import Segment, pack_head, sealed_path
 from cstor.store.index_build import IndexBuilder, build_index, keys_of
 from cstor.store.layout import HOUR_S, LIVE, SECOND_NS, replace_file
-from cstor.store.records import copy_records, records_size
+from cstor.store.records import copy_records, records_in_place, records_size
 from cstor.store.sequence import Sequence as Numbers
 from wire.packets.batch import PacketBatch
 from wire.packets.pcap import FILE_HEAD, pcap_header
@@ -72,6 +72,7 @@ class _Job:
     data: np.ndarray | None = None
     head: Segment | None = None
     keys: Sequence[np.ndarray] = ()  # KEY of each packet, for the index
+    is_copy: bool = True  # `data` is a buffer of ours
 
 
 class SegmentWriter:
@@ -92,6 +93,8 @@ class SegmentWriter:
         self._used = 0
         self._unwritten = 0  # packets in the buffer
         self._keys: list[np.ndarray] = []  # of them
+        self._data: np.ndarray | None = None  # records that are handed over from where they lie
+        self.lasting = False  # buffers of batches live as long as somebody refers to them: no need for a copy
         self._jobs: queue.Queue[_Job | None] = queue.Queue()
         self._room = threading.Semaphore(QUEUED_BUFFERS)
         self._spare: queue.LifoQueue[np.ndarray] = queue.LifoQueue()  # written buffers, the one still in cache first
@@ -114,15 +117,22 @@ class SegmentWriter:
             return
         size = records_size(batch)
         growing = self._segment_for(batch, size)
-        if self._used + size > len(self._buffer):
+        in_place = records_in_place(batch) if self.lasting else None
+        if in_place is not None:
+            self._hand_over()
+            self._used, self._data = size, in_place
+        elif self._used + size > len(self._buffer):
             self._hand_over()
             if size > len(self._buffer):
                 self._buffer = np.empty(size, np.uint8)
-        self._used += copy_records(batch, self._buffer[self._used :])
+        if in_place is None:
+            self._used += copy_records(batch, self._buffer[self._used :])
         self._unwritten += batch.packets
         if records is not None:
             self._keys.append(keys_of(batch, records))
         growing.note(batch.time_ns, size)
+        if in_place is not None:
+            self._hand_over()
 
     def tick(self) -> None:
         """Called at least once a second while capturing: what was appended can be read, old segments are sealed."""
@@ -162,14 +172,17 @@ class SegmentWriter:
         if self.error and not self._live:
             raise self.error
         if self._room.acquire(blocking=not self._live):
-            self._jobs.put(_Job(growing, self._unwritten, self._buffer[: self._used], growing.head(), self._keys))
-            self._buffer = self._next_buffer()
+            is_copy = self._data is None
+            data = self._buffer[: self._used] if self._data is None else self._data
+            self._jobs.put(_Job(growing, self._unwritten, data, growing.head(), self._keys, is_copy))
+            if is_copy:
+                self._buffer = self._next_buffer()
         else:
             self.dropped_slow += self._unwritten
             growing.size -= self._used
             growing.packets -= self._unwritten
         self._used = self._unwritten = 0
-        self._keys = []
+        self._keys, self._data = [], None
         if growing is self._failed:
             self._seal()
 
@@ -193,7 +206,10 @@ class SegmentWriter:
                 self.error = error
                 self._failed = job.growing
                 self.dropped_full += job.packets
-            if job.data is not None:
+            if job.data is not None and not job.is_copy:
+                job.data = None  # its owner may use the memory again
+                self._room.release()
+            elif job.data is not None:
                 self._spare.put(job.data.base if job.data.base is not None else job.data)
                 self._room.release()
 

@@ -7,6 +7,7 @@ after that: readers have the last minutes from it. `ingest` needs no logs: it pu
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from collections.abc import Iterable
@@ -33,6 +34,7 @@ MAX_ROWS = 250_000  # of one part in memory: a part that grows beyond is publish
 MAX_SESSIONS = 50_000  # fits SESSION_ID_BITS
 EARLY_ROWS = 32_768  # an ingest publishes from here on when the publisher has nothing else to do
 EARLY_SESSIONS = 8_192
+INGEST_THREADS = 2  # that publish: at the end of a capture, series and sessions are written side by side
 MAX_WAITING = 4  # parts that wait for the publisher before the writer waits for it
 LOGS_KEPT_S = 130.0  # after publishing; with a part a minute, readers have two to three minutes in memory
 
@@ -56,11 +58,19 @@ def log_path(root: Path, dataset: str, hour: int, sequence: int) -> Path:
 
 
 class Publisher:
-    """Turns parts into Parquet files."""
+    """Turns parts into Parquet files; threads may share it."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._parquet = ParquetWriter()
+        self._of_thread = threading.local()
+
+    @property
+    def _parquet(self) -> ParquetWriter:
+        """The calling thread's own."""
+        writer: ParquetWriter | None = getattr(self._of_thread, "writer", None)
+        if writer is None:
+            writer = self._of_thread.writer = ParquetWriter()
+        return writer
 
     def series(self, hour: int, sequence: int, seconds: list[ClosedSecond]) -> None:
         """latency/ first, then series/: see above."""
@@ -88,7 +98,7 @@ class StoreWriter:
         self._live = live
         self._publisher = Publisher(root)
         self.tables = TableWriter(root, sequence, live)
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="publish")
+        self._pool = ThreadPoolExecutor(1 if live else INGEST_THREADS, thread_name_prefix="publish")
         self._waiting: list[Future[None]] = []
         self.published = 0  # parts handed to the publisher
         self.failures = 0
