@@ -75,7 +75,7 @@ class MonitorAdmin(admin.ModelAdmin):
 
     @admin.display(description="Filter", ordering="filter")
     def filter_text(self, monitor: Monitor) -> SafeString | str:
-        return format_html("<code>{}</code>", monitor.filter) if monitor.filter else "all traffic"
+        return format_html("<code>{}</code>", monitor.filter) if monitor.filter else monitor.scope
 
     @admin.display(description="Nodes")
     def node_names(self, monitor: Monitor) -> str:

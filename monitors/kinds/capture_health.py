@@ -12,6 +12,7 @@ class CaptureHealth(MonitorKind):
     description = "What the capture nodes count of themselves: packets in, drops by reason, lag, fill levels, stages"
     subject = "node"
     keys = ("source", "thread", "reason", "node")
+    scope = "the nodes themselves"
     has_filter = False
     is_of_nodes = True
     dashboard = "capture-health"

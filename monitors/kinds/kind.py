@@ -35,6 +35,7 @@ class MonitorKind:
     description: ClassVar[str]
     subject: ClassVar[Subject] = "conversations"
     keys: ClassVar[tuple[str, ...]] = CONVERSATION_KEYS
+    scope: ClassVar[str] = "all traffic"  # what it is about without a filter
     has_filter: ClassVar[bool] = True
     is_of_nodes: ClassVar[bool] = False
     dashboard: ClassVar[str] = "monitor"

@@ -12,6 +12,7 @@ class Links(MonitorKind):
     description = "Packets, bytes, bursts of 1 ms and truncated packets of each VNI of the mirror"
     subject = "points"
     keys = ("vni", "node")
+    scope = "every link"
     has_filter = False
     is_of_nodes = True
     dashboard = "capture-health"

@@ -116,6 +116,12 @@ class Monitor(models.Model):
         return subject_of(self.kind)
 
     @property
+    def scope(self) -> str:
+        """What it is about where it has no filter."""
+        kind = KINDS.get(self.kind)
+        return kind.scope if kind else "all traffic"
+
+    @property
     def dashboard_url(self) -> str:
         """Where it is shown."""
         kind = KINDS.get(self.kind)

@@ -46,6 +46,14 @@ def test_it_is_not_among_the_monitors_of_traffic(node: Node) -> None:
     assert web.dashboard_url == "/d/monitor/?monitor=web"
 
 
+def test_its_list_says_what_it_is_about(node: Node) -> None:
+    add_node_monitors([node])
+    page = visitor("viewer").get("/monitors/").content.decode()
+    for text in ("Capture health", "the nodes themselves", "every link", "/d/capture-health/"):
+        assert text in page
+    assert "all traffic" not in page
+
+
 def test_the_start_page_still_welcomes_who_has_no_monitor_of_traffic(node: Node) -> None:
     add_node_monitors([node])
     assert visitor("viewer").get("/").headers["Location"].endswith("/welcome/")
