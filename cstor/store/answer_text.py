@@ -15,10 +15,11 @@ import numpy as np
 
 from cstor.metrics.histogram import PAIR, Cells
 from cstor.store.answer import head_of, key_texts
-from cstor.store.digits import DIGITS, write_integers, write_pairs
+from cstor.store.digits import DIGITS, is_all, write_integers, write_pairs
 from cstor.store.rows import absent_value
 from cstor.store.series import Answer, plan_of
 
+_ESCAPED = {'"', "\\"}
 _NEVER = -(1 << 62)  # stands in no column of times and lengths
 
 
@@ -36,6 +37,13 @@ def _dumped(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
 
 
+def _word(value: Any) -> bytes:
+    """A key's value; texts of addresses need no escapes."""
+    if isinstance(value, str) and value.isascii() and value.isprintable() and not _ESCAPED & set(value):
+        return b'"%s"' % value.encode()
+    return _dumped(value)
+
+
 class _Writer:
     """Column by column, total rows last."""
 
@@ -45,20 +53,22 @@ class _Writer:
         self.rows = sum(len(part.t) for part in self._parts)
         self._totals = self.rows - len(answer.rows.t)
         self._out = np.empty(DIGITS * self.rows + 1, np.uint8)
-        self._state = np.zeros(1, np.int64)
 
     def columns(self) -> Iterator[tuple[str, bytes]]:
         answer, query = self._answer, self._answer.query
         yield "t", self._integers([part.t for part in self._parts], _NEVER)
         for key, texts in key_texts(answer).items():
             # The folded rest is group -1: the last of the words.
-            yield key, self._words([*map(_dumped, texts), b"null"], b"null")
+            yield key, self._words([*map(_word, texts), b"null"], b"null")
         yield "is_other", self._words([b"false"] * len(answer.keys) + [b"true"], b"false")
         if answer.totals is not None:
             yield "is_total", self._words([b"false"] * (len(answer.keys) + 1), b"true")
         for base in query.scalars:
-            text = self._integers([part.scalars[base] for part in self._parts], absent_value(base))
-            yield base, b"null" if query.packed and not self._state[0] else text
+            columns, absent = [part.scalars[base] for part in self._parts], absent_value(base)
+            if query.packed and all(is_all(column, absent) for column in columns):
+                yield base, b"null"
+            else:
+                yield base, self._integers(columns, absent)
         for base in query.histograms:
             cells = [part.cells[base] for part in self._parts]
             yield base, self._packed(cells) if query.packed else self._lists(cells)
@@ -69,9 +79,9 @@ class _Writer:
         return b"[" + b",".join(rows) + b"]"
 
     def _integers(self, columns: Sequence[np.ndarray], absent: int) -> bytes:
-        self._state[0] = at = 0
+        at = 0
         for column in columns:
-            at = write_integers(column, absent, self._out, at, self._state)
+            at = write_integers(column, absent, self._out, at)
         return b"[" + self._out[: max(at - 1, 0)].tobytes() + b"]"
 
     def _packed(self, cells: Sequence[Cells]) -> bytes:

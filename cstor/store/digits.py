@@ -12,17 +12,25 @@ DIGITS = 21  # of an integer at most, with its sign and a comma
 
 
 @kernel
-def write_integers(values, absent, out, at, state):
-    """Integers with commas behind them, `absent` as null; returns where the text ends. state[0] counts the others."""
+def write_integers(values, absent, out, at):
+    """Integers with commas behind them, `absent` as null; returns where the text ends."""
     for row in range(len(values)):
         if values[row] == absent:
             at = write_null(out, at)
         else:
             at = write_integer(out, at, values[row])
-            state[0] += 1
         out[at] = COMMA
         at += 1
     return at
+
+
+@kernel
+def is_all(values, value):
+    """Whether all values are this one."""
+    row = 0
+    while row < len(values) and values[row] == value:
+        row += 1
+    return row == len(values)
 
 
 @kernel

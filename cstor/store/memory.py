@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cstor.metrics.histogram import Cells, build, empty
+from cstor.metrics.histogram import COUNT_BITS, COUNT_MAX, PAIR, Cells, build, empty
 from cstor.metrics.registry import HISTOGRAMS, KINDS, SCALARS
 from cstor.store.accumulate import BINS, FOLDED, SKIPPED, SLOT_BINS, Rows, Wanted, add_rows, new_sums, rank
-from cstor.store.block import ABSENT, COLUMNS, SUMS, Block, rank_rows, terms_of
+from cstor.store.block import ABSENT, COLUMNS, KIND, SUMS, Block, rank_rows, terms_of
 from cstor.store.directory import Directory
 from cstor.store.grouping import Ints
-from cstor.store.merge import OTHER, Kept, Merged, Partial, Totals
+from cstor.store.merge import OTHER, Kept, Merged, Partial, Totals, totals_of
 from cstor.store.numbering import Numbering
 from cstor.store.partials import Measured, Partials, Scratch, added_up, sorted_bins
 from cstor.store.query import DEFAULT_RANKING, Ranking, SeriesQuery
@@ -71,19 +71,15 @@ class MemorySource:
         ranked, seen = self._ranked()
         return choose_top(self._keys, ranked, seen, self._query.limit, self._query.keep), int(np.count_nonzero(seen))
 
-    def merged(self, kept: Kept | None) -> Merged:
-        """The rows of the answer."""
+    def merged(self, kept: Kept | None) -> tuple[Merged, Merged | None]:
+        """The rows of the answer, and those over all groups if they are wanted."""
         table = self._table(kept)
-        scalars = {key: _column(table, key) for key in self._query.scalars}
-        owner, histogram, bins, counts = table.bins[np.argsort(table.bins[:, 1], kind="stable")].T
-        starts = np.searchsorted(histogram, np.arange(len(HISTOGRAMS) + 1))
-        cells: dict[str, Cells] = {}
-        for key in self._query.histograms:
-            mine = slice(starts[_HISTOGRAM[key]], starts[_HISTOGRAM[key] + 1])
-            rows = len(table.t)
-            some = mine.stop > mine.start
-            cells[key] = build(owner[mine], bins[mine], counts[mine], rows) if some else empty(rows)
-        return Merged(table.t, table.group, scalars, cells)
+        rows = _as_merged(table, self._query)
+        if not self._query.totals:
+            return rows, None
+        if "host" in self._query.by:
+            return rows, totals_of(rows, halved=True)
+        return rows, _as_merged(_total(table), self._query)
 
     def partial(self, kept: Kept | None) -> Partial:
         """The same for merging with what files have."""
@@ -188,6 +184,51 @@ class MemorySource:
         table_bins = np.stack([row_of_slot[key // SLOT_BINS], key % SLOT_BINS // BINS, key % BINS, count], axis=1)
         t = np.array(buckets, np.int64)[bucket]
         return Table(t, np.where(group == groups, OTHER, group + first), sums.dense[used], sums.cells[used], table_bins)
+
+
+def _as_merged(table: Table, query: SeriesQuery) -> Merged:
+    scalars = {key: _column(table, key) for key in query.scalars}
+    owner, histogram, bins, counts = table.bins[np.argsort(table.bins[:, 1], kind="stable")].T
+    starts = np.searchsorted(histogram, np.arange(len(HISTOGRAMS) + 1)).tolist()
+    rows, is_large = len(table.t), bool(len(counts)) and counts.max() > COUNT_MAX
+    pairs = ((bins << COUNT_BITS) | counts).astype(PAIR)
+    cells: dict[str, Cells] = {}
+    for key in query.histograms:
+        mine = slice(starts[_HISTOGRAM[key]], starts[_HISTOGRAM[key] + 1])
+        if mine.start == mine.stop:
+            cells[key] = empty(rows)
+        elif is_large:
+            cells[key] = build(owner[mine], bins[mine], counts[mine], rows)
+        else:  # each bin is there once, in its order
+            cells[key] = Cells(np.bincount(owner[mine], minlength=rows), pairs[mine])
+    return Merged(table.t, table.group, scalars, cells)
+
+
+def _total(table: Table) -> Table:
+    """One row per bucket, over all groups."""
+    if not len(table.t):
+        return table
+    is_first = np.r_[True, table.t[1:] != table.t[:-1]]
+    starts, bucket = np.flatnonzero(is_first), np.cumsum(is_first) - 1
+    row, histogram, bins, counts = table.bins.T
+    key, number = np.unique(bucket[row] * SLOT_BINS + histogram * BINS + bins, return_inverse=True)
+    total = np.zeros(len(key), np.int64)
+    np.add.at(total, number, counts)
+    return Table(
+        table.t[starts],
+        np.full(len(starts), OTHER, np.int64),
+        _reduced(table.dense, starts, _DENSE_IS_SUM),
+        _reduced(table.cells, starts, _CELL_IS_SUM),
+        np.stack([key // SLOT_BINS, key % SLOT_BINS // BINS, key % BINS, total], axis=1),
+    )
+
+
+def _reduced(columns: Ints, starts: Ints, is_sum: np.ndarray) -> Ints:
+    return np.where(is_sum, np.add.reduceat(columns, starts, axis=0), np.maximum.reduceat(columns, starts, axis=0))
+
+
+_DENSE_IS_SUM = np.arange(len(COLUMNS)) < SUMS
+_CELL_IS_SUM = KIND == 0
 
 
 def _column(table: Table, key: str) -> Ints:

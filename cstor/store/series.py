@@ -105,7 +105,7 @@ class SeriesReader:
             with self._lock:
                 table = answer_table(query, snapshot.table(query.subject, query.start, query.end), self._connection)
             rows, head = _checked(merge([table.partial], query.scalars, [])), _head(query, snapshot, table.kept)
-            return _answered(query, head, table.kept, rows, table.groups, began, table.words)
+            return _answered(query, head, table.kept, (rows, _totals(query, rows)), table.groups, began, table.words)
         found = snapshot.series(query.start, query.end, query.step)
         seconds = self._decades.of(found.seconds, query.step, snapshot.complete_until)
         memory = MemorySource(query, snapshot.directory, seconds, self._partials)
@@ -113,10 +113,12 @@ class SeriesReader:
             with self._lock:
                 files = FilesSource(query, found.files, found.latency_files, self._connection)
                 kept, rows, groups = self._with_files(query, memory, files)
+            totals = _totals(query, rows)
         else:  # questions about the last minutes need no file, and do not wait for those that do
             kept, groups = memory.chosen() if query.by else (None, 1)
-            rows = memory.merged(kept) if not query.plan else merge([], query.scalars, query.histograms)
-        return _answered(query, _head(query, snapshot, kept, found.coarse), kept, _checked(rows), groups, began)
+            rows, totals = (merge([], (), ()), None) if query.plan else memory.merged(kept)
+        head = _head(query, snapshot, kept, found.coarse)
+        return _answered(query, head, kept, (_checked(rows), totals), groups, began)
 
     @staticmethod
     def _with_files(query: SeriesQuery, memory: MemorySource, files: FilesSource) -> tuple[Kept | None, Merged, int]:
@@ -148,14 +150,17 @@ def _answered(
     query: SeriesQuery,
     head: Head,
     kept: Kept | None,
-    rows: Merged,
+    rows: tuple[Merged, Merged | None],
     groups: int,
     began: float,
     words: Sequence[str] = (),
 ) -> Answer:
-    totals = totals_of(rows, halved="host" in query.by) if query.totals else None
     keys = kept.keys if kept else np.zeros((1, 0), np.int64)
-    return Answer(query, head, keys, rows, totals, groups, (time.perf_counter() - began) * 1e3, words)
+    return Answer(query, head, keys, *rows, groups, (time.perf_counter() - began) * 1e3, words)
+
+
+def _totals(query: SeriesQuery, rows: Merged) -> Merged | None:
+    return totals_of(rows, halved="host" in query.by) if query.totals else None
 
 
 def _checked(rows: Merged) -> Merged:
