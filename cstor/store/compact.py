@@ -108,12 +108,15 @@ def _merge(connection: duckdb.DuckDBPyConnection, parts: list[Part], dataset: st
         start - start % step, end + -end % step, level, max(part.sequence for part in parts)
     )
     hidden = target.with_name(f".{target.name}.tmp")
-    duck.copy_parquet(connection, f"SELECT * FROM ({query}) ORDER BY {ORDER[dataset]}", dataset, hidden, step)
-    # Age counts from the writing of the data, not from their compaction.
-    written = min(part.path.stat().st_mtime for part in parts)
-    os.utime(hidden, (written, written))
-    _sync(hidden)  # its parts are about to go
-    hidden.replace(target)
+    try:
+        duck.copy_parquet(connection, f"SELECT * FROM ({query}) ORDER BY {ORDER[dataset]}", dataset, hidden, step)
+        # Age counts from the writing of the data, not from their compaction.
+        written = min(part.path.stat().st_mtime for part in parts)
+        os.utime(hidden, (written, written))
+        _sync(hidden)  # its parts are about to go
+        hidden.replace(target)
+    finally:
+        hidden.unlink(missing_ok=True)  # the disk is full: what is half written only makes it fuller
     _sync(target.parent)
     return True
 

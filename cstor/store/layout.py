@@ -103,11 +103,15 @@ def hour_of(t: int) -> int:
 def replace_file(path: Path, content: bytes) -> None:
     """Write a small file so that readers see the old or the new one whole, also after a crash."""
     hidden = path.with_name(f".{path.name}.tmp")
-    with hidden.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    hidden.replace(path)
+    try:
+        with hidden.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        hidden.replace(path)
+    except OSError:
+        hidden.unlink(missing_ok=True)
+        raise
 
 
 def overwrite_file(path: Path, content: bytes) -> None:

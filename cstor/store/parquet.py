@@ -66,8 +66,12 @@ class ParquetWriter:
         path.parent.mkdir(parents=True, exist_ok=True)
         hidden = path.with_name(f".{path.name}.tmp")
         metadata = {"cclear_dataset": dataset, "cclear_format": str(FORMAT_VERSION)}
-        self._file.write(hidden, rows, columns, metadata)
-        hidden.replace(path)
+        try:
+            self._file.write(hidden, rows, columns, metadata)
+            hidden.replace(path)
+        except OSError:
+            hidden.unlink(missing_ok=True)  # what is half written would only make a full disk fuller
+            raise
 
 
 def _of(ends: list[End], rows: Ints) -> list[End]:
