@@ -46,6 +46,7 @@ class Lane:
         self.window = window
         self.segments = segments
         self.horizon_ns = 0
+        self.begin_ns = 0  # of the capture: what is older cannot have come live
         self.error: BaseException | None = None  # what ended the thread
         self._readers = readers
         self._clock = clock
@@ -144,7 +145,7 @@ class Lane:
             np.add(batch.time_ns, ahead_ns, out=batch.time_ns)
             self.window.clamped += batch.packets
         # Seconds before the one that ends at the horizon are closed.
-        closed_ns = (self.horizon_ns // SECOND_NS - 1) * SECOND_NS
+        closed_ns = max(self.begin_ns, (self.horizon_ns // SECOND_NS - 1) * SECOND_NS)
         self.window.clamp(batch.time_ns, self._clock.now_ns(), closed_ns)
         records = self.engine.receive(batch)
         with self.engine.stages.time("reorder"):

@@ -15,6 +15,7 @@ from cstor.flows.analysis import AnalysisConfig
 from cstor.handover import Handover
 from cstor.lane import Lane
 from cstor.stages import Stages
+from cstor.store.layout import SECOND_NS
 from cstor.store.segment import SegmentWriter
 from cstor.store.writer import StoreWriter
 
@@ -50,6 +51,11 @@ class Lanes:
 
     def __iter__(self) -> Iterator[Lane]:
         return iter(self._lanes)
+
+    def begin(self, second: int) -> None:
+        """From this second on the store takes what is captured."""
+        for lane in self:
+            lane.begin_ns = second * SECOND_NS
 
     def start(self) -> None:
         for lane in self:

@@ -84,6 +84,7 @@ class Node:
         self._counted_until = now_s
         self._maintenance = Maintenance(self._root, config.retention)
         self._clock.begin(now_s)
+        lanes.begin(now_s)
         self._write_status()
         self._maintenance.start()
         self._api.start()

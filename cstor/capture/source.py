@@ -10,7 +10,8 @@ import threading
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import cache
+from typing import Any, get_type_hints
 
 import numpy as np
 
@@ -127,17 +128,33 @@ class Source(ABC):
 SOURCES: Registry[type[Source]] = Registry("source")
 
 
+@cache
+def _discover() -> None:
+    """Once, also where a kind was imported by itself before."""
+    autodiscover("cstor.capture")
+    SOURCES.freeze()
+
+
 def make_source(options: Mapping[str, Any]) -> Source:
     """The source that a [[source]] table describes; ConfigError for what it cannot be."""
-    if not SOURCES.keys():
-        autodiscover("cstor.capture")
-        SOURCES.freeze()
+    _discover()
     kind = options["kind"]
     try:
         chosen = SOURCES[kind]
     except KeyError as error:
         raise ConfigError(f"[[source]]: {error.args[0]}") from None
+    _check_types(chosen, options)
     try:
         return chosen(**{key: value for key, value in options.items() if key != "kind"})
     except TypeError as error:
         raise ConfigError(f"[[source]] of kind {kind}: {str(error).split('__init__() ')[-1]}") from None
+
+
+def _check_types(chosen: type[Source], options: Mapping[str, Any]) -> None:
+    """A key of a wrong type is told by its name; keys that are unknown or missing are told by the constructor."""
+    wanted = get_type_hints(chosen.__init__)
+    for key, value in options.items():
+        kind = wanted.get(key, object)
+        fits = isinstance(value, (int, float) if kind is float else kind)
+        if not fits or (isinstance(value, bool) and kind not in (bool, object)):
+            raise ConfigError(f"[[source]] of kind {options['kind']}: {key} has the wrong type: {value!r}")

@@ -92,6 +92,14 @@ def test_wrong_times_are_mended_and_stall_nothing(turned: Turned, wrong) -> None
     assert 0 < time.time_ns() - turned.lane.horizon_ns < S
 
 
+def test_nothing_is_older_than_the_capture(turned: Turned) -> None:
+    now = time.time_ns()
+    turned.lane.begin_ns = now // S * S
+    turned.send(now - 2 * S, now)
+    turned.turn(0.1)
+    assert turned.lane.window.clamped == 1
+
+
 def test_packets_without_a_time_of_their_own_have_the_kernel_s(turned: Turned) -> None:
     turned.lane.turn()
     turned.send(0, -5)
