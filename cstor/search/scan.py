@@ -20,6 +20,8 @@ from wire.packets.fragments import new_fragment_table
 from wire.packets.layout import new_error_counters, new_packets
 from wire.packets.pcap import PcapReader
 
+MOST = 0.5  # of a segment: when the index is sure of nothing and excludes less, reading all of it is faster
+
 
 class Matcher:
     """A filter with what it has to remember from packet to packet of one search."""
@@ -84,7 +86,7 @@ def scan(segment: Segment, matcher: Matcher) -> Iterator[tuple[PacketBatch, np.n
         found = choose(index, matcher.chosen, matcher.start_ns, matcher.end_ns) if index else None
     except (IndexDamaged, FileNotFoundError):
         found = None
-    if found is None:
+    if found is None or (not found.is_sure.any() and len(found.offset) > MOST * segment.packets):
         yield from _scan_all(segment, matcher)
         return
     for batch, is_sure in read_chosen(segment, found):
