@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 
 from cstor.buckets.points import POINT
+from cstor.ingest import Ingest
 from cstor.store.answer import as_json
 from cstor.store.layout import open_store
 from cstor.store.node_rows import node_rows
 from cstor.store.sequence import Sequence
 from cstor.store.series import SeriesReader
 from cstor.store.writer import StoreWriter
+from tests.captures import CAPTURES, needs_captures
 
 T = 1_700_000_400
 
@@ -140,3 +142,31 @@ def test_it_answers_an_empty_store(tmp_path: Path) -> None:
         answer = as_json(SeriesReader(tmp_path).answer({"subject": subject}))
         assert (answer["rows"], answer["columns"]["t"]) == (0, [])
         assert as_json(SeriesReader(tmp_path).answer({"subject": subject, "totals": 1}))["rows"] == 0
+
+
+TUNNELLED = [
+    path
+    for path in sorted(CAPTURES.glob("*.pcap*") if CAPTURES else [])
+    if "vxlan" in path.name or "geneve" in path.name
+]
+
+
+@needs_captures
+@pytest.mark.parametrize("path", TUNNELLED, ids=lambda path: path.name)
+def test_links_of_a_capture_add_up_to_its_conversations(tmp_path: Path, path: Path) -> None:
+    with Ingest(tmp_path) as running:
+        running.file(path)
+    reader = SeriesReader(tmp_path)
+    question = {"by": ["vni"], "limit": 1000, "step": 3600}
+    links = as_json(reader.answer({**question, "subject": "points"}))["columns"]
+    found = as_json(reader.answer({**question, "metrics": ["packets", "bytes"], "points": "all"}))["columns"]
+    sums: dict[Any, list[int]] = defaultdict(lambda: [0, 0])
+    for at, (t, vni) in enumerate(zip(found["t"], found["vni"], strict=True)):
+        for number, name in enumerate(("packets", "bytes")):
+            sums[(t, vni)][number] += (found[f"{name}_client"][at] or 0) + (found[f"{name}_server"][at] or 0)
+    rows = zip(links["t"], links["vni"], links["packets"], links["bytes"], strict=True)
+    assert {(t, vni): [packets, size] for t, vni, packets, size in rows if packets} == {
+        key: value for key, value in sums.items() if value[0]
+    }
+    whole = as_json(reader.answer({"subject": "points", "step": 3600}))["columns"]
+    assert max(whole["link_burst_bytes"]) >= max(burst or 0 for burst in links["link_burst_bytes"])
