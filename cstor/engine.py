@@ -73,6 +73,8 @@ class Engine:
         self.points = Points()
         self.analysis = Analysis(config, self.stages)
         self.closing = Closing(store, on_second, self.stages, threaded)
+        self._threaded = threaded
+        self._clock: int | None = None  # of the analysis, when points were last looked for
         self._store = store
         self._segments = segments
 
@@ -111,7 +113,10 @@ class Engine:
 
     def _drain(self, clock: int | None) -> None:
         """Links' seconds close with the analysis': when its clock is two seconds on; without a clock, all."""
-        points = self.points.take(None if clock is None else clock - 1) if self._store else None
+        points = None
+        if self._store and (clock is None or clock != self._clock or not self._threaded):
+            points = self.points.take(None if clock is None else clock - 1)
+        self._clock = clock
         self.closing.take(Finished(self.analysis.take_raw(), self.analysis.take_sessions(), points))
 
 

@@ -172,9 +172,9 @@ class _Stream:
 
     def _believable(self, batch: PacketBatch) -> PacketBatch:
         """Without the packets of which the time cannot be: they are counted and refused."""
-        ahead, before = batch.time_ns > self._limit_ns, batch.time_ns < 0
-        if not (ahead.any() or before.any()):
+        if not batch.packets or (batch.time_ns.max() <= self._limit_ns and batch.time_ns.min() >= 0):
             return batch
+        ahead, before = batch.time_ns > self._limit_ns, batch.time_ns < 0
         self._summary.malformed[FUTURE] += int(np.count_nonzero(ahead))
         self._summary.malformed[BEFORE_1970] += int(np.count_nonzero(before))
         self._summary.malformed += Counter()  # drops what is zero
