@@ -40,6 +40,7 @@ STACKS = {
 BLIND = {
     "null ipv6, Linux": "Linux' number of the address family",
     "pseudo-wire": "a preference has to say which labels carry Ethernet behind a control word",
+    "pseudo-wire without control word": "or without one",
 }
 
 

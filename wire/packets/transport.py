@@ -60,8 +60,11 @@ def tcp(buffer, at, end, stop, base, row, counters):
     flags = u8(buffer, at + 13)
     row["flags"] = flags
     row["window"] = u16(buffer, at + 14)
-    # A SYN whose "payload" is not in the frame has a wrong length (offload rewrote its options): it would move the ISN.
-    row["payload_length"] = 0 if flags & SYN and end <= at + header else stop - at - header
+    row["payload_length"] = stop - at - header
+    if flags & SYN and end <= at + header and base + row["wire_length"] <= at + header:
+        # A SYN whose "payload" was not in the frame has a wrong length (offload rewrote its options): it would move
+        # the ISN. Cut away by the capture it counts.
+        row["payload_length"] = 0
     row["payload_offset"] = at + header - base
     if header == 32 and end - at >= 32 and u32(buffer, at + 20) == OPTIONS_OF_TIMESTAMPS:
         row["ts_val"] = u32(buffer, at + 24)

@@ -193,7 +193,7 @@ def tcp(frame: Frame, at: int, stop: int) -> None:
     if not 20 <= header <= stop - at:
         raise Malformed("bad_tcp_header")
     seq, ack, _, flags, window = unpack_from(">IIBBH", frame.data, at + 4)
-    unseen = min(stop, len(frame.data)) <= at + header
+    unseen = min(stop, frame.whole) <= at + header
     payload = 0 if flags & 2 and unseen else stop - at - header
     frame.found.update(seq=seq, ack=ack, flags=flags, window=window, payload_length=payload)
     return finish(frame)
