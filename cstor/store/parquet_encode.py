@@ -1,8 +1,7 @@
 """Kernels that encode columns for Parquet: DELTA_BINARY_PACKED integers, and the hybrid of runs and packed bits.
 
 After https://github.com/apache/parquet-format/blob/master/Encodings.md. Integers are stored as packed differences:
-small without a general compressor behind it. One value costs 2-3 ns, where DuckDB's writer takes 40: it has to find out
-by itself what repeats, and compresses.
+small without a general compressor behind it, though larger than DuckDB's writer makes them with one.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Columns of integers, truths and dictionary-coded words as a Parquet file, written in one piece.
 
 After https://github.com/apache/parquet-format: one data page per column and row group, no compression beyond the
-encodings. DuckDB's own writer, handed the same rows, takes fifteen times as long (40 ns a value against 2-3).
+encodings. All parts of a whole ingest cost a fifth to a sixth of the time of DuckDB's writer and 1.6 times the bytes
+(48 MB against 30 for a capture of 1 GB).
 """
 
 from __future__ import annotations
