@@ -14,9 +14,9 @@ from cstor.buckets.columns import COLUMNS
 from cstor.buckets.second import CONVERSATION
 from cstor.flows.memory import reserve
 from cstor.flows.registers import ARENAS, CLOCK, FILL, LATE, LIVE, MAX_ROWS, OTHER, ROW, ROWS, ROWS_FOLDED, SERIAL, SLOT
-from wire.packets.jit import inline, kernel
+from wire.packets.jit import inline, part
 
-EVENT = np.dtype([("row", "i4"), ("code", "i2"), ("bin", "i2"), ("value", "i8")], align=True)
+EVENT = np.dtype([("row", "i4"), ("code", "i4"), ("value", "i8")], align=True)  # value: of a counter, or ns
 
 
 class Arena(NamedTuple):
@@ -54,7 +54,7 @@ def bucket_of(registers, second):
     return second
 
 
-@kernel
+@part
 def take_row(arena, registers, conversation, slot, second):
     """A new row for a conversation, or the arena's `other` row beyond the limit."""
     row = registers[ROWS + slot]
@@ -83,7 +83,7 @@ def take_row(arena, registers, conversation, slot, second):
     return row
 
 
-@kernel
+@part
 def attach(arena, registers, conversation, second):
     """Point the cursor to the conversation's row of a second, taking a new one where it has none. Returns the arena."""
     slot = slot_of(registers, second)
@@ -99,12 +99,11 @@ def attach(arena, registers, conversation, second):
 
 
 @inline
-def push(events, registers, code, bin, value):
+def push(events, registers, code, value):
     """Add an event to the row under the cursor; the caller of the kernel made sure that there is room."""
     slot = registers[SLOT]
     event = events[slot, registers[FILL + slot]]
     event["row"] = registers[ROW]
     event["code"] = code
-    event["bin"] = bin
     event["value"] = value
     registers[FILL + slot] += 1

@@ -82,10 +82,20 @@ ONCE, MANY = len(_ONCE), len(_MANY)
 TIMING = len(FACTS)  # code of the first timing
 CODES = TIMING + len(TIMINGS)
 
-# Columns of a row: DENSE as it is handed out, then what only the analysis needs.
-_WORK = ("truncated_client", "truncated_server", "min_window_client", "min_window_server", "burst_ms", "burst_sum")
-COLUMNS = len(DENSE) + len(_WORK)
-_COLUMN = {key: number for number, key in enumerate((*DENSE, *_WORK))}
+# Columns of a row in the arena: what every packet adds to stands in the first two cache lines. Rows are a whole number
+# of lines long.
+_ROW = (
+    *(
+        f"{key}_{side}"
+        for key in ("packets", "bytes", "payload_bytes", "data_packets")
+        for side in ("client", "server")
+    ),
+    *("max_packet_bytes_client", "max_packet_bytes_server", "burst_bytes", "burst_ms", "burst_sum"),
+    *("min_window_client", "min_window_server", "active_seconds"),
+    *("flow_seconds", "truncated_client", "truncated_server"),
+)
+COLUMNS = -(-len(_ROW) // 8) * 8
+_COLUMN = {key: number for number, key in enumerate(_ROW)}
 COLUMN_PACKETS = _COLUMN["packets_client"]
 COLUMN_BYTES = _COLUMN["bytes_client"]
 COLUMN_PAYLOAD = _COLUMN["payload_bytes_client"]
@@ -94,7 +104,6 @@ COLUMN_MAX_PACKET = _COLUMN["max_packet_bytes_client"]
 COLUMN_FLOWS = _COLUMN["flow_seconds"]
 COLUMN_ACTIVE = _COLUMN["active_seconds"]
 COLUMN_BURST = _COLUMN["burst_bytes"]
-COLUMN_ACK_RTT = _COLUMN["ack_rtt_client_count"]  # count, sum, min, max of the client's side, then of the server's
 COLUMN_TRUNCATED = _COLUMN["truncated_client"]
 COLUMN_MIN_WINDOW = _COLUMN["min_window_client"]  # the window + 1, 0 absent
 COLUMN_BURST_MS = _COLUMN["burst_ms"]
@@ -106,8 +115,13 @@ _SCALAR = {base.key: number for number, base in enumerate(SCALARS)}
 _HISTOGRAM = {base.key: number for number, base in enumerate(HISTOGRAMS)}
 _COUNTER = {base.key: number for number, base in enumerate(COUNTERS)}
 ORDER_OF_CODE = np.array([_SCALAR[key] for key in FACTS] + [_SCALAR[f"{key}_count"] for key in TIMINGS], np.int64)
+COLUMN_OF_SHOWN = np.array([_COLUMN.get(key, -1) for key in DENSE], np.int64)  # -1: filled when the second closes
 HISTOGRAM_OF_TIMING = np.array([_HISTOGRAM[key] for key in TIMINGS], np.int64)
 COUNTER_OF_FACT = np.array([_COUNTER[key] for key in FACTS], np.int64)
+HISTOGRAM_OF_BASE = np.full(len(SCALARS), -1, np.int64)  # of the count of a timing
+HISTOGRAM_OF_BASE[[_SCALAR[f"{key}_count"] for key in TIMINGS]] = HISTOGRAM_OF_TIMING
+# Column of DENSE of the count of a timing, where count, sum, min and max are columns and not cells.
+SHOWN_OF_BASE = np.array([DENSE.index(base.key) if base.key in DENSE else -1 for base in SCALARS], np.int64)
 PARTS = ("count", "sum", "min", "max")
 assert all(_SCALAR[f"{key}_{part}"] == _SCALAR[f"{key}_count"] + at for key in TIMINGS for at, part in enumerate(PARTS))
 

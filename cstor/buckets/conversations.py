@@ -11,7 +11,7 @@ import numpy as np
 from cstor.flows.hashing import conversation_hash
 from cstor.flows.registers import ARENAS, CONVERSATION_FREE, CONVERSATION_HIGH, CONVERSATIONS, SEED
 from cstor.flows.table import insert_entry, remove_entry
-from wire.packets.jit import kernel
+from wire.packets.jit import kernel, part
 
 CONVERSATION_STATE = np.dtype(
     [
@@ -33,9 +33,10 @@ CONVERSATION_STATE = np.dtype(
     ],
     align=True,
 )
+CONVERSATION_BYTES = CONVERSATION_STATE.itemsize
 
 
-@kernel
+@part
 def find_conversation(index, pool, tag, flow, client, vni, is_copy):
     """Number of the conversation of a flow whose side `client` (0 a, 1 b) is the client; -1 where there is none."""
     client_hi = flow["b_hi"] if client else flow["a_hi"]

@@ -23,6 +23,7 @@ from cstor.flows.registers import (
     CLOCK,
     ENDED_BINS,
     ENDED_CELLS,
+    ENDED_SAMPLES,
     FILL,
     FLOW_HIGH,
     FLOWS,
@@ -149,9 +150,10 @@ class Analysis:
         waiting = int(self._registers[SESSIONS])
         if waiting:
             ended = self._state.ended
-            fills = (waiting, 2 * waiting, int(self._registers[ENDED_CELLS]), int(self._registers[ENDED_BINS]))
+            chains = (int(self._registers[register]) for register in (ENDED_CELLS, ENDED_SAMPLES, ENDED_BINS))
+            fills = (waiting, 2 * waiting, *chains)
             self._ended.append(Ended(*(pool[:fill].copy() for pool, fill in zip(ended, fills, strict=True))))
-            self._registers[[SESSIONS, ENDED_CELLS, ENDED_BINS]] = 0
+            self._registers[[SESSIONS, ENDED_CELLS, ENDED_SAMPLES, ENDED_BINS]] = 0
 
     def _make_room(self) -> None:
         """Room for what CHUNK packets or timers may bring. A second with too many events is handed out in parts."""

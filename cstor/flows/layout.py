@@ -43,6 +43,8 @@ _ATTRIBUTES = [
 ]
 _ACCOUNTS = [
     ("cells", "i4"),  # heads of chains, -1 none
+    ("samples", "i4"),
+    ("samples_used", "i4"),
     ("timings", "i4", (MANY,)),
     ("flow_seconds", "i4"),
     ("active_seconds", "i4"),
@@ -63,8 +65,8 @@ _FLOW_ORDER = (
     *("burst_ms", "burst_sum", "burst_max", "letters", "conversation"),
     *("turn", "turn_valid", "fin_sides", "history_length"),
     # the third: once per turn, sample or second
-    *("request_ns", "response_ns", "late_second", "timings", "cells", "flow_seconds", "active_seconds"),
-    *("vlan", "is_shared", "outcome"),
+    *("request_ns", "response_ns", "late_second", "samples", "samples_used", "cells", "flow_seconds", "active_seconds"),
+    *("tag", "syn_count", "syn_ack_count", "vlan", "is_shared", "outcome", "syn_ack_fits"),
 )
 _SIDE_ORDER = (
     # the first line: packets of both sides
@@ -87,6 +89,7 @@ def _ordered(first: list[tuple], fields: list[tuple], order: tuple[str, ...]) ->
 _FLOW = [*_ATTRIBUTES, *(field for state in _FLOW_STATES for field in state.FLOW), *_ACCOUNTS]
 FLOW = _ordered(_KEY, _FLOW, _FLOW_ORDER)
 SIDE = _ordered([], [field for state in _SIDE_STATES for field in state.SIDE], _SIDE_ORDER)
+FLOW_BYTES, SIDE_BYTES = FLOW.itemsize, SIDE.itemsize
 
 QUANTILES = 7  # count, sum, min, max, p50, p95, p99
 _BEFORE = [

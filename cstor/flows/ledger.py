@@ -1,7 +1,8 @@
-"""What a connection keeps besides its state: sparse counters and timings, in chains of 64-byte blocks from two pools.
+"""What a connection keeps besides its state: sparse counters, samples and bins, in chains of 64-byte blocks.
 
 Most connections have two or three of the sixty rare counters, and a handful of samples per timing: a dense row would be
-six times as large. `count` and `sample` are the two ways in which analyzers report; each feeds bucket and connection.
+six times as large. Samples are kept as they come; those of a long connection are folded into bins, some fifty
+at a time. `count` and `sample` are the two ways in which analyzers report; each feeds bucket and connection.
 """
 
 from __future__ import annotations
@@ -12,12 +13,26 @@ import numpy as np
 
 from cstor.buckets.arena import push
 from cstor.buckets.columns import FACTS, MANY, ONCE, SIDED_FACTS, TIMING, TIMING_ERRORS
-from cstor.flows.registers import BIN_FREE, BIN_HIGH, CELL_FREE, CELL_HIGH, POOL_FULL, TIMING_ERRORS_SEEN
+from cstor.flows.registers import (
+    BIN_FREE,
+    BIN_HIGH,
+    CELL_FREE,
+    CELL_HIGH,
+    POOL_FULL,
+    SAMPLE_FREE,
+    SAMPLE_HIGH,
+    TIMING_ERRORS_SEEN,
+)
 from cstor.metrics.histogram import FIRST_BIN_NS, LAST_BIN, LOG_GROWTH
-from wire.packets.jit import kernel
+from wire.packets.jit import kernel, part
 
 CELLS_PER_BLOCK = 5
 BINS_PER_BLOCK = 5
+SAMPLES_PER_BLOCK = 7
+MAX_SAMPLE_BLOCKS = 8
+SAMPLES_KEPT = SAMPLES_PER_BLOCK * MAX_SAMPLE_BLOCKS
+TIMING_SHIFT = 56  # a kept sample: the timing above, nanoseconds below
+LONGEST_NS = (1 << TIMING_SHIFT) - 1  # two years
 MAX_CELL_BLOCKS = -(-len(FACTS) // CELLS_PER_BLOCK)
 MAX_BIN_BLOCKS = 20  # per timing and connection; beyond them neighbouring bins are joined
 
@@ -34,7 +49,11 @@ BIN_BLOCK = np.dtype(
     ],
     align=True,
 )
-SCRATCH = (2, BINS_PER_BLOCK * MAX_BIN_BLOCKS)  # work space for the bins of one timing
+SAMPLE_BLOCK = np.dtype([("next", "i4"), ("used", "i4"), ("sample", "i8", (SAMPLES_PER_BLOCK,))], align=True)
+BLOCK_BYTES = 64
+assert CELL_BLOCK.itemsize == BIN_BLOCK.itemsize == SAMPLE_BLOCK.itemsize == BLOCK_BYTES
+
+SCRATCH = (2, BINS_PER_BLOCK * MAX_BIN_BLOCKS + SAMPLES_KEPT)  # work space for the bins of one timing
 
 
 @kernel
@@ -75,7 +94,7 @@ def free_chain(pool, registers, free, head):
 @kernel
 def count(out, flow, fact, value):
     """Add to a counter of the bucket under the cursor and of the connection."""
-    push(out.events, out.registers, fact, 0, value)
+    push(out.events, out.registers, fact, value)
     head = flow["cells"]
     while head >= 0:
         block = out.cells[head]
@@ -104,12 +123,44 @@ def sample(out, flow, timing, duration_ns):
         out.registers[TIMING_ERRORS_SEEN] += 1
         count(out, flow, TIMING_ERRORS, 1)
         return
-    bin = bin_of(duration_ns)
-    push(out.events, out.registers, TIMING + timing, bin, duration_ns)
+    push(out.events, out.registers, TIMING + timing, duration_ns)
     if timing < ONCE:
         flow["once"][timing] = duration_ns
     elif timing < ONCE + MANY:
-        keep(out, flow, timing - ONCE, bin, duration_ns)
+        if flow["samples_used"] == SAMPLES_KEPT:
+            fold_samples(out, flow)
+        log_sample(out.samples, out.registers, flow, timing - ONCE, duration_ns)
+
+
+@part
+def log_sample(pool, registers, flow, timing, duration_ns):
+    """Append a sample to the connection's."""
+    at = flow["samples_used"] % SAMPLES_PER_BLOCK
+    number = flow["samples"]
+    if at == 0:
+        number = new_block(pool, registers, SAMPLE_HIGH, SAMPLE_FREE)
+        if number < 0:
+            return
+        pool[number]["next"] = flow["samples"]
+        flow["samples"] = number
+    pool[number]["sample"][at] = timing << TIMING_SHIFT | min(duration_ns, LONGEST_NS)
+    pool[number]["used"] = at + 1
+    flow["samples_used"] += 1
+
+
+@kernel
+def fold_samples(out, flow):
+    """Move the connection's samples into its bins."""
+    number = flow["samples"]
+    while number >= 0:
+        block = out.samples[number]
+        for entry in range(block["used"]):
+            duration_ns = block["sample"][entry] & LONGEST_NS
+            keep(out, flow, block["sample"][entry] >> TIMING_SHIFT, bin_of(duration_ns), duration_ns)
+        number = block["next"]
+    free_chain(out.samples, out.registers, SAMPLE_FREE, flow["samples"])
+    flow["samples"] = -1
+    flow["samples_used"] = 0
 
 
 @kernel
@@ -235,3 +286,10 @@ def turn_cells(out, flow):
                 block["fact"][entry] ^= 1
         head = block["next"]
     flow["timings"][0], flow["timings"][1] = flow["timings"][1], flow["timings"][0]
+    head = flow["samples"]
+    while head >= 0:
+        block = out.samples[head]
+        for entry in range(block["used"]):
+            if block["sample"][entry] >> TIMING_SHIFT < 2:
+                block["sample"][entry] ^= 1 << TIMING_SHIFT
+        head = block["next"]

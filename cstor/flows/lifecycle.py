@@ -28,12 +28,12 @@ from cstor.flows.analyzers.rtt import drop_ring
 from cstor.flows.analyzers.turns import IDLE
 from cstor.flows.copies import mark_copy
 from cstor.flows.ledger import count, free_chain
-from cstor.flows.registers import BIN_FREE, CELL_FREE, FLOW_FREE, FLOW_HIGH, FLOWS, FLOWS_OPENED, NEVER
+from cstor.flows.registers import BIN_FREE, CELL_FREE, FLOW_FREE, FLOW_HIGH, FLOWS, FLOWS_OPENED, NEVER, SAMPLE_FREE
 from cstor.flows.roles import is_guess, source_is_server
 from cstor.flows.seq import UNKNOWN
 from cstor.flows.sessions import set_aside
 from cstor.flows.table import insert_entry, remove_entry
-from wire.packets.jit import inline, kernel
+from wire.packets.jit import inline, kernel, part
 from wire.packets.layout import TCP
 
 IS_UNANSWERED = outcome_number("unanswered")
@@ -42,7 +42,7 @@ IDLE_NS = 60_000_000_000  # a flow that is not TCP ends after so much silence
 NO_DEADLINE = (1 << 63) - 1  # no clock gets there: 2**62 is a time that a broken stamp may have
 
 
-@kernel
+@part
 def open_flow(state, packet, tag):
     """A row for the first packet of a flow; there is room."""
     registers = state.out.registers
@@ -69,7 +69,7 @@ def open_flow(state, packet, tag):
     return number
 
 
-@kernel
+@part
 def begin(state, number, packet):
     """Nothing is known of the connection: a new flow, or a new ISN on an old one."""
     flow = state.flows[number]
@@ -85,7 +85,7 @@ def begin(state, number, packet):
     state.deadlines[number] = packet["time_ns"] + IDLE_NS
 
 
-@kernel
+@part
 def begin_side(side):
     """One side of a new connection."""
     side["next"], side["next_ns"], side["contig"] = UNKNOWN, UNKNOWN, UNKNOWN
@@ -94,7 +94,7 @@ def begin_side(side):
     side["last"], side["fresh"], side["dup"], side["holed"], side["ring_used"] = 0, 0, 0, 0, 0
 
 
-@kernel
+@part
 def begin_accounts(state, number, now):
     """What a session shows, at its beginning."""
     flow = state.flows[number]
@@ -109,7 +109,7 @@ def begin_accounts(state, number, now):
     flow["letters"], flow["history_length"] = 0, 0
     flow["burst_ms"], flow["burst_sum"], flow["burst_max"] = UNKNOWN, 0, 0
     flow["flow_seconds"], flow["active_seconds"] = 0, 0
-    flow["cells"] = -1
+    flow["cells"], flow["samples"], flow["samples_used"] = -1, -1, 0
     for timing in range(MANY):
         flow["timings"][timing] = -1
     for timing in range(ONCE):
@@ -141,7 +141,8 @@ def hand_over(state, number, outcome):
         flow["outcome"] = outcome
     set_aside(state, number)
     free_chain(state.out.cells, state.out.registers, CELL_FREE, flow["cells"])
-    flow["cells"] = -1
+    free_chain(state.out.samples, state.out.registers, SAMPLE_FREE, flow["samples"])
+    flow["cells"], flow["samples"], flow["samples_used"] = -1, -1, 0
     for timing in range(MANY):
         free_chain(state.out.bins, state.out.registers, BIN_FREE, flow["timings"][timing])
         flow["timings"][timing] = -1

@@ -34,10 +34,13 @@ OTHER = SERIAL + ARENAS  # the row that takes what exceeds the limit, -1 none ye
     CELL_FREE,
     BIN_HIGH,
     BIN_FREE,
+    SAMPLE_HIGH,
+    SAMPLE_FREE,
     RING_HIGH,
     RING_FREE,
     SESSIONS,  # flows that were set aside, and blocks of their chains
     ENDED_CELLS,
+    ENDED_SAMPLES,
     ENDED_BINS,
     # statistics
     FLOWS,
@@ -53,9 +56,8 @@ OTHER = SERIAL + ARENAS  # the row that takes what exceeds the limit, -1 none ye
     POOL_FULL,
     TIMING_ERRORS_SEEN,
     COPY_SWITCHES,
-    TOUCH,  # sink of the early reads, so that the compiler keeps them
-) = range(OTHER + ARENAS, OTHER + ARENAS + 35)
-SIZE = TOUCH + 1
+) = range(OTHER + ARENAS, OTHER + ARENAS + 37)
+SIZE = COPY_SWITCHES + 1
 
 STATISTICS = {
     "flows": FLOWS,
@@ -80,6 +82,6 @@ def new_registers(seed: int, max_rows: int, live: bool) -> np.ndarray:
     registers[SERIAL : SERIAL + ARENAS] = np.arange(1, ARENAS + 1)
     registers[OTHER : OTHER + ARENAS] = -1
     registers[CLOCK] = NEVER
-    registers[[FLOW_FREE, CONVERSATION_FREE, CELL_FREE, BIN_FREE, RING_FREE]] = -1
+    registers[[FLOW_FREE, CONVERSATION_FREE, CELL_FREE, BIN_FREE, SAMPLE_FREE, RING_FREE]] = -1
     registers[SEED], registers[MAX_ROWS], registers[LIVE] = seed, max_rows, live
     return registers

@@ -36,13 +36,18 @@ from cstor.flows.layout import FLOW, RAW_SESSION, SIDE
 from cstor.flows.ledger import (
     BIN_BLOCK,
     CELL_BLOCK,
+    LONGEST_NS,
     MAX_BIN_BLOCKS,
     MAX_CELL_BLOCKS,
+    MAX_SAMPLE_BLOCKS,
+    SAMPLE_BLOCK,
     SCRATCH,
+    TIMING_SHIFT,
+    bin_of,
     sorted_bins,
 )
 from cstor.flows.memory import reserve
-from cstor.flows.registers import ENDED_BINS, ENDED_CELLS, SESSIONS, SESSIONS_CLOSED
+from cstor.flows.registers import ENDED_BINS, ENDED_CELLS, ENDED_SAMPLES, SESSIONS, SESSIONS_CLOSED
 from cstor.metrics.histogram import GROWTH
 from wire.packets.jit import kernel
 
@@ -58,6 +63,7 @@ class Ended(NamedTuple):
     flows: np.ndarray  # FLOW[n]
     sides: np.ndarray  # SIDE[2 n]
     cells: np.ndarray  # CELL_BLOCK
+    samples: np.ndarray  # SAMPLE_BLOCK
     bins: np.ndarray  # BIN_BLOCK
 
 
@@ -88,6 +94,7 @@ def new_ended(flows: int) -> Ended:
         reserve(flows, FLOW),
         reserve(2 * flows, SIDE),
         reserve(flows * MAX_CELL_BLOCKS, CELL_BLOCK),
+        reserve(flows * MAX_SAMPLE_BLOCKS, SAMPLE_BLOCK),
         reserve(flows * MANY * MAX_BIN_BLOCKS, BIN_BLOCK),
     )
 
@@ -105,6 +112,7 @@ def set_aside(state, number):
     ended.sides[2 * at + 1] = state.sides[2 * number + 1]
     flow = ended.flows[at]
     flow["cells"] = copy_chain(state.out.cells, flow["cells"], ended.cells, registers, ENDED_CELLS)
+    flow["samples"] = copy_chain(state.out.samples, flow["samples"], ended.samples, registers, ENDED_SAMPLES)
     for timing in range(MANY):
         flow["timings"][timing] = copy_chain(state.out.bins, flow["timings"][timing], ended.bins, registers, ENDED_BINS)
 
@@ -146,12 +154,7 @@ def write_session(ended, number, scratch, session):
         write_single(session["timings"][HISTOGRAM_OF_TIMING[timing]], flow["once"][timing])
     write_single(session["timings"][HISTOGRAM_OF_TIMING[SESSION_DURATION]], flow["last_ns"] - flow["start_ns"])
     for timing in range(MANY):
-        write_many(
-            ended.bins,
-            scratch,
-            session["timings"][HISTOGRAM_OF_TIMING[ONCE + timing]],
-            flow["timings"][timing],
-        )
+        write_many(ended, flow, timing, scratch, session["timings"][HISTOGRAM_OF_TIMING[ONCE + timing]])
 
 
 @kernel
@@ -225,27 +228,61 @@ def write_single(timing, duration_ns):
 
 
 @kernel
-def write_many(bins, scratch, timing, first):
+def write_many(ended, flow, number, scratch, timing):
     """A timing with many samples; percentiles have rank floor(q (n - 1)), as everywhere, and stay within min and
     max."""
     timing[0] = 0
-    if first < 0:
-        return
     values, counts = scratch[0], scratch[1]
-    used = sorted_bins(bins, scratch, first)
-    total = 0
-    for entry in range(used):
-        total += counts[entry]
-    head = bins[first]
+    used, total = 0, 0
+    first = flow["timings"][number]
+    if first >= 0:
+        used = sorted_bins(ended.bins, scratch, first)
+        for entry in range(used):
+            total += counts[entry]
+        head = ended.bins[first]
+        timing[1], timing[2], timing[3] = head["sum"], head["min"], head["max"]
+    block = flow["samples"]
+    while block >= 0:
+        samples = ended.samples[block]
+        for entry in range(samples["used"]):
+            if samples["sample"][entry] >> TIMING_SHIFT == number:
+                duration_ns = samples["sample"][entry] & LONGEST_NS
+                used = add_bin(values, counts, used, bin_of(duration_ns))
+                timing[1] = duration_ns + (timing[1] if total > 0 else 0)
+                timing[2] = min(duration_ns, timing[2]) if total > 0 else duration_ns
+                timing[3] = max(duration_ns, timing[3])
+                total += 1
+        block = samples["next"]
     timing[0] = total
-    timing[1] = head["sum"]
-    timing[2] = head["min"]
-    timing[3] = head["max"]
+    if total > 0:
+        write_percentiles(values, counts, timing)
+
+
+@kernel
+def add_bin(values, counts, used, bin):
+    """Count a bin in sorted ones; returns how many there are."""
+    at = used
+    while at > 0 and values[at - 1] >= bin:
+        at -= 1
+    if at < used and values[at] == bin:
+        counts[at] += 1
+        return used
+    for later in range(used, at, -1):
+        values[later] = values[later - 1]
+        counts[later] = counts[later - 1]
+    values[at] = bin
+    counts[at] = 1
+    return used + 1
+
+
+@kernel
+def write_percentiles(values, counts, timing):
+    """p50, p95 and p99 of sorted bins."""
     for rank in range(len(_RANKS)):
-        left = int(_RANKS[rank] * (total - 1))
+        left = int(_RANKS[rank] * (timing[0] - 1))
         entry = 0
         while counts[entry] <= left:
             left -= counts[entry]
             entry += 1
         value = int(2000.0 * GROWTH ** values[entry] / (GROWTH + 1))
-        timing[4 + rank] = min(max(value, head["min"]), head["max"])
+        timing[4 + rank] = min(max(value, timing[2]), timing[3])

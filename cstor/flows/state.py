@@ -11,7 +11,7 @@ from cstor.buckets.arena import Arena, new_arena
 from cstor.buckets.conversations import CONVERSATION_STATE
 from cstor.flows.analyzers.rtt import RING
 from cstor.flows.layout import FLOW, SIDE
-from cstor.flows.ledger import BIN_BLOCK, CELL_BLOCK, SCRATCH
+from cstor.flows.ledger import BIN_BLOCK, CELL_BLOCK, SAMPLE_BLOCK, SCRATCH
 from cstor.flows.memory import reserve
 from cstor.flows.registers import CONVERSATIONS, FLOWS, new_registers
 from cstor.flows.sessions import Ended, new_ended
@@ -23,7 +23,11 @@ LATE_ROWS = 65_536  # rows of late packets that are held back before they are ha
 EVENTS = 4_000_000  # per open second; a second with more is handed out in parts
 EVENTS_PER_PACKET = 32  # no packet and no timer reports more than this
 ROWS_PER_PACKET = 2
-CELL_BLOCKS_PER_FLOW, BIN_BLOCKS_PER_FLOW = 2, 8  # on average; what exceeds it is left out of sessions, and counted
+CELL_BLOCKS_PER_FLOW, SAMPLE_BLOCKS_PER_FLOW, BIN_BLOCKS_PER_FLOW = (
+    2,
+    8,
+    8,
+)  # on average; what exceeds it is left out of sessions, and counted
 
 
 class Out(NamedTuple):
@@ -32,6 +36,7 @@ class Out(NamedTuple):
     registers: np.ndarray  # i8, see registers.py
     events: np.ndarray  # EVENT[ARENAS, n], the arena's
     cells: np.ndarray  # CELL_BLOCK
+    samples: np.ndarray  # SAMPLE_BLOCK
     bins: np.ndarray  # BIN_BLOCK
     rings: np.ndarray  # i8[n, RING, 2], pending segments: end, time
     scratch: np.ndarray  # i8, see ledger.SCRATCH
@@ -61,6 +66,7 @@ def new_state(seed: int, max_flows: int, max_rows: int, live: bool) -> State:
         new_registers(seed, max_rows, live),
         arena.events,
         reserve(CELL_BLOCKS_PER_FLOW * max_flows, CELL_BLOCK),
+        reserve(SAMPLE_BLOCKS_PER_FLOW * max_flows, SAMPLE_BLOCK),
         reserve(BIN_BLOCKS_PER_FLOW * max_flows, BIN_BLOCK),
         reserve(2 * max_flows * RING * 2, np.int64).reshape(2 * max_flows, RING, 2),
         np.zeros(SCRATCH, np.int64),

@@ -12,6 +12,7 @@ import numpy as np
 from wire.packets.jit import inline, kernel
 
 EMPTY = -1
+ENTRY_BYTES = 8
 
 
 def new_index(entries: int) -> np.ndarray:

@@ -6,7 +6,8 @@ reached the true time is worked out from the state, and either something is deci
 
 from __future__ import annotations
 
-from cstor.buckets.columns import MANY, TIMED_OUT, outcome_number
+from cstor.buckets.columns import TIMED_OUT, outcome_number
+from cstor.buckets.conversations import CONVERSATION_BYTES
 from cstor.flows.analyzers.connections import (
     ACTIVE,
     FAILED,
@@ -20,10 +21,13 @@ from cstor.flows.analyzers.connections import (
     UNANSWERED_NS,
     end_connection,
 )
+from cstor.flows.layout import CACHE_LINE, FLOW_BYTES, SIDE_BYTES
+from cstor.flows.ledger import BLOCK_BYTES
 from cstor.flows.lifecycle import IDLE_NS, decide, hand_over, point_to, remove
-from cstor.flows.registers import EVICTED, TOUCH
+from cstor.flows.registers import EVICTED
 from cstor.flows.state import BLOCK
-from wire.packets.jit import kernel
+from cstor.flows.table import ENTRY_BYTES
+from wire.packets.jit import kernel, prefetch
 
 IS_TIMED_OUT = outcome_number("timed_out")
 IS_EVICTED = outcome_number("evicted")
@@ -47,27 +51,24 @@ def due_ns(flow):
 
 
 @kernel
-def touch_ended(state, numbers, start, end):
-    """Read a word of each cache line of flows that are about to be handed over: see analyze.touch_flows."""
-    sink = 0
+def ask_for_ended(state, numbers, start, end):
+    """Ask for the cache lines of flows that are about to be handed over: see analyze.resolve."""
     for at in range(start, end):
         number = numbers[at]
-        flow = state.flows[number]
-        own, peer = state.sides[2 * number], state.sides[2 * number + 1]
-        sink ^= flow["a_hi"] ^ flow["start_ns"] ^ flow["request_ns"] ^ flow["syn_ns"] ^ flow["once"][0]
-        sink ^= own["next"] ^ own["packets"] ^ peer["next"] ^ peer["packets"]
+        for line in range(0, FLOW_BYTES, CACHE_LINE):
+            prefetch(state.flows, number * FLOW_BYTES + line)
+        for line in range(0, 2 * SIDE_BYTES, CACHE_LINE):
+            prefetch(state.sides, 2 * number * SIDE_BYTES + line)
     for at in range(start, end):
         flow = state.flows[numbers[at]]
-        sink ^= (
-            state.conversations[flow["conversation"]]["client_hi"]
-            ^ state.index[flow["tag"] & (len(state.index) - 1), 1]
-        )
+        place = flow["conversation"] * CONVERSATION_BYTES
+        prefetch(state.conversations, place)
+        prefetch(state.conversations, place + CACHE_LINE)
+        prefetch(state.index, (flow["tag"] & (len(state.index) - 1)) * ENTRY_BYTES)
         if flow["cells"] >= 0:
-            sink ^= state.out.cells[flow["cells"]]["value"][0]
-        for timing in range(MANY):
-            if flow["timings"][timing] >= 0:
-                sink ^= state.out.bins[flow["timings"][timing]]["sum"]
-    state.out.registers[TOUCH] = sink
+            prefetch(state.out.cells, flow["cells"] * BLOCK_BYTES)
+        if flow["samples"] >= 0:
+            prefetch(state.out.samples, flow["samples"] * BLOCK_BYTES)
 
 
 @kernel
@@ -75,7 +76,7 @@ def expire(state, numbers, now):
     """Look at flows whose deadline is reached; there is room for what they report."""
     for at in range(len(numbers)):
         if at & (BLOCK - 1) == 0:
-            touch_ended(state, numbers, at, min(at + BLOCK, len(numbers)))
+            ask_for_ended(state, numbers, at, min(at + BLOCK, len(numbers)))
         number = numbers[at]
         flow = state.flows[number]
         due = due_ns(flow)
@@ -102,7 +103,7 @@ def evict(state, numbers):
     """Make room: hand over what these flows have and remove them."""
     for at in range(len(numbers)):
         if at & (BLOCK - 1) == 0:
-            touch_ended(state, numbers, at, min(at + BLOCK, len(numbers)))
+            ask_for_ended(state, numbers, at, min(at + BLOCK, len(numbers)))
         number = numbers[at]
         flow = state.flows[number]
         if flow["is_dormant"] == 0:
@@ -117,7 +118,7 @@ def end_all(state, numbers):
     """The end of a file: timers stop, what is undecided stays active."""
     for at in range(len(numbers)):
         if at & (BLOCK - 1) == 0:
-            touch_ended(state, numbers, at, min(at + BLOCK, len(numbers)))
+            ask_for_ended(state, numbers, at, min(at + BLOCK, len(numbers)))
         number = numbers[at]
         flow = state.flows[number]
         if flow["is_dormant"] == 0:

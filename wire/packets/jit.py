@@ -27,7 +27,9 @@ from pathlib import Path
 from typing import Any
 
 import numba
-from numba.core import config
+from llvmlite import ir
+from numba.core import config, types
+from numba.extending import intrinsic
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("wire", "cstor", "cvu", "lab")
@@ -51,6 +53,15 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
 def inline(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a small function into each kernel that calls it."""
     return numba.njit(inline="always", _nrt=False)(function)
+
+
+def part(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function and let LLVM put it into each kernel that calls it.
+
+    For what is called at one or two places and gets the state: a call of its own would put every field of every array
+    of the tuple on the stack, some 150 words. `inline` copies before types are known, which takes longer to compile.
+    """
+    return numba.njit(forceinline=True, _nrt=False)(function)
 
 
 @cache
@@ -139,3 +150,35 @@ def _files(name: str) -> Iterator[Path]:
 def _discovered(package: str) -> Iterator[Path]:
     """Modules that a registry imports by itself, such as the metrics: no import names them."""
     yield from ROOT.joinpath(*package.split(".")).glob("*.py")
+
+
+@intrinsic
+def _prefetch(typing_context: Any, array: Any, place: Any) -> Any:
+    """LLVM's prefetch of the cache line `place` bytes into an array's memory, for reading, into all levels."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        word, byte, number = ir.IntType(64), ir.IntType(8), ir.IntType(32)
+        data = context.make_array(signature.args[0])(context, builder, values[0]).data
+        address = builder.add(builder.ptrtoint(data, word), values[1])
+        kind = ir.FunctionType(ir.VoidType(), [byte.as_pointer(), number, number, number])
+        call = builder.module.declare_intrinsic("llvm.prefetch", [byte.as_pointer()], kind)
+        builder.call(call, [builder.inttoptr(address, byte.as_pointer()), number(0), number(3), number(1)])
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64), generate
+
+
+@inline
+def prefetch(array, place):  # type: ignore[no-untyped-def]
+    """Ask for the cache line at byte `place` of an array's memory, which must be contiguous, and do not wait for it.
+
+    A plain read would do it too, but the processor waits for it before it retires what follows, so that only as many
+    reads are on their way as there are in some five hundred instructions. A place outside the array does no harm.
+    """
+    _prefetch(array, place)
+
+
+if config.DISABLE_JIT:
+
+    def prefetch(array, place):  # type: ignore[no-untyped-def, no-redef]
+        """Nothing to be hurried where kernels are interpreted."""

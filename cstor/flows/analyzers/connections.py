@@ -31,7 +31,7 @@ from cstor.flows.analyzers.window import open_window
 from cstor.flows.ledger import count, sample
 from cstor.flows.registers import ROW, SLOT
 from cstor.flows.seq import UNKNOWN, ahead
-from wire.packets.jit import inline, kernel
+from wire.packets.jit import inline, part
 from wire.packets.layout import ACK, FIN, RST, SYN
 
 FLOW = [
@@ -63,7 +63,7 @@ def follow_connection(state, number, flow, own, peer, packet, side, role):
         step_connection(state, number, flow, own, peer, packet, side, role)
 
 
-@kernel
+@part
 def step_connection(state, number, flow, own, peer, packet, side, role):
     """One packet of a handshake, or one with a control flag."""
     kind = packet["flags"]
@@ -88,7 +88,7 @@ def step_connection(state, number, flow, own, peer, packet, side, role):
         saw_reset(state, number, flow, peer, packet, role)
 
 
-@kernel
+@part
 def saw_syn(state, number, flow, now, role):
     """A SYN without ACK; another ISN has made a new connection before this."""
     count(state.out, flow, SYNS, 1)
@@ -108,7 +108,7 @@ def saw_syn(state, number, flow, now, role):
         state.deadlines[number] = now + UNANSWERED_NS
 
 
-@kernel
+@part
 def saw_syn_ack(state, number, flow, client, packet, role):
     """A SYN-ACK of the server (one of the client is part of a simultaneous open)."""
     count(state.out, flow, SYN_ACKS, 1)
@@ -122,7 +122,7 @@ def saw_syn_ack(state, number, flow, client, packet, role):
         state.deadlines[number] = packet["time_ns"] + HALF_OPEN_NS
 
 
-@kernel
+@part
 def establish(state, number, flow, now):
     """The handshake is proven."""
     if flow["phase"] == SYN_SENT or flow["phase"] == SYN_ACKED:
@@ -130,7 +130,7 @@ def establish(state, number, flow, now):
         set_open(state, number, flow, now)
 
 
-@kernel
+@part
 def set_open(state, number, flow, now):
     """The connection counts as open from here."""
     flow["phase"] = OPEN
@@ -139,7 +139,7 @@ def set_open(state, number, flow, now):
     add_open(state, flow, 1)
 
 
-@kernel
+@part
 def add_open(state, flow, change):
     """Open connections of the conversation, as of now: what stands at the end of the second is the second's."""
     conversation = state.conversations[flow["conversation"]]
@@ -148,7 +148,7 @@ def add_open(state, flow, change):
     state.arena.dense[registers[SLOT], registers[ROW], COLUMN_ACTIVE] = conversation["open"]
 
 
-@kernel
+@part
 def saw_fin(state, number, flow, now, side, role):
     """Closed when both sides have sent a FIN."""
     count(state.out, flow, FINS + role, 1)
@@ -157,7 +157,7 @@ def saw_fin(state, number, flow, now, side, role):
         end_connection(state, number, flow, now, CLOSED, IS_CLOSED)
 
 
-@kernel
+@part
 def saw_reset(state, number, flow, peer, packet, role):
     """Refused, aborted, or the end; an RST to an undecided SYN must acknowledge something of this attempt."""
     count(state.out, flow, RESETS + role, 1)
@@ -176,7 +176,7 @@ def saw_reset(state, number, flow, peer, packet, role):
             fail(state, number, flow, now, REFUSED, IS_REFUSED)
 
 
-@kernel
+@part
 def fail(state, number, flow, now, fact, outcome):
     """The verdict on an attempt that did not become a connection."""
     if flow["awaiting"] == 1:
@@ -188,7 +188,7 @@ def fail(state, number, flow, now, fact, outcome):
     state.deadlines[number] = now + LINGER_NS
 
 
-@kernel
+@part
 def end_connection(state, number, flow, now, fact, outcome):
     """The end of a connection that was open."""
     count(state.out, flow, fact, 1)
@@ -200,7 +200,7 @@ def end_connection(state, number, flow, now, fact, outcome):
     state.deadlines[number] = now + LINGER_NS
 
 
-@kernel
+@part
 def conclude(state, number, flow):
     """What was going on when an open connection ended: its last response, closed windows, a direction never seen."""
     end_turn(state.out, flow)

@@ -11,7 +11,7 @@ from cstor.buckets.columns import CONNECT_TIME, HANDSHAKE_RTT, HANDSHAKE_RTT_CLI
 from cstor.flows.ledger import sample
 from cstor.flows.registers import ROW, SLOT
 from cstor.flows.seq import UNKNOWN, ahead, plus
-from wire.packets.jit import kernel
+from wire.packets.jit import part
 
 FLOW = [
     ("syn_count", "i2"),  # SYNs of this ISN by the client
@@ -29,7 +29,7 @@ FLOW = [
 MANY = 1000  # SYNs and SYN-ACKs are not counted further: only "one or more" matters
 
 
-@kernel
+@part
 def note_syn(flow, now):
     """Another SYN of the client's."""
     if flow["syn_count"] == 0:
@@ -40,7 +40,7 @@ def note_syn(flow, now):
     flow["syn_count"] = min(flow["syn_count"] + 1, MANY)
 
 
-@kernel
+@part
 def note_syn_ack(flow, client, packet):
     """Another SYN-ACK of the server's."""
     if flow["syn_ack_count"] == 0:
@@ -50,7 +50,7 @@ def note_syn_ack(flow, client, packet):
     flow["syn_ack_count"] = min(flow["syn_ack_count"] + 1, MANY)
 
 
-@kernel
+@part
 def end_handshake(state, flow, server, packet):
     """A client packet with ACK: if it is the one that acknowledges the SYN-ACK, everything is known."""
     if flow["syn_ack_count"] == 0 or server["isn"] == UNKNOWN:
@@ -72,7 +72,7 @@ def end_handshake(state, flow, server, packet):
         flow["response_end_ns"] = now
 
 
-@kernel
+@part
 def sample_server(state, flow):
     """The server's side, in the bucket of the SYN-ACK; False where Karn's rule forbids it."""
     if flow["syn_count"] != 1 or flow["syn_ack_count"] != 1 or flow["syn_ack_fits"] == 0:

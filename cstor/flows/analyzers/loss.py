@@ -28,7 +28,7 @@ from cstor.buckets.columns import (
 )
 from cstor.flows.ledger import count
 from cstor.flows.seq import UNKNOWN, ahead, plus
-from wire.packets.jit import inline, kernel
+from wire.packets.jit import inline, part
 from wire.packets.layout import ACK, FIN, RST, SYN
 
 SIDE = [
@@ -219,7 +219,7 @@ def learn_scale(own, peer, packet, kind):
         own["scale"] = NO_SCALE
 
 
-@kernel
+@part
 def report_loss(out, flow, packet, flags, gap, role):
     """Count the classes that a packet fell into; called only for packets that fell into any."""
     if flags & IS_KEEP_ALIVE:

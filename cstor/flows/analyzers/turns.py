@@ -10,7 +10,7 @@ from cstor.buckets.columns import CLIENT_THINK, REQUEST_TRANSFER, RESPONSE_TIME,
 from cstor.flows.analyzers.loss import IS_KEEP_ALIVE, IS_OUT_OF_ORDER, IS_PROBE, IS_RESEND
 from cstor.flows.ledger import count, sample
 from cstor.flows.seq import UNKNOWN, ahead
-from wire.packets.jit import inline, kernel
+from wire.packets.jit import inline, kernel, part
 from wire.packets.layout import ACK, SYN
 
 FLOW = [
@@ -44,7 +44,7 @@ def follow_turns(out, flow, peer, packet, flags, role):
             flow["response_end_ns"] = now
 
 
-@kernel
+@part
 def start_request(out, flow, now, covered):
     """The first byte of a request: the previous turn is over."""
     end_turn(out, flow)
@@ -56,7 +56,7 @@ def start_request(out, flow, now, covered):
     flow["request_end_ns"] = now
 
 
-@kernel
+@part
 def start_response(out, flow, now, covered):
     """The first byte of a response completes the request."""
     if flow["turn_valid"] == 1 and covered:

@@ -7,7 +7,7 @@ import pytest
 
 from cstor.buckets.arena import EVENT
 from cstor.buckets.close import Closer
-from cstor.buckets.columns import COLUMNS, FACTS, TIMING, TIMINGS
+from cstor.buckets.columns import COLUMN_PACKETS, COLUMNS, FACTS, TIMING, TIMINGS
 from cstor.buckets.second import CONVERSATION, DENSE
 from cstor.flows.ledger import bin_of
 from cstor.metrics import histogram
@@ -20,13 +20,11 @@ def some_second(seed: int, rows: int, events: int) -> tuple[np.ndarray, np.ndarr
     rng = np.random.default_rng(seed)
     keys, dense = np.zeros(rows, CONVERSATION), np.zeros((rows, COLUMNS), np.int64)
     keys["server_port"] = np.arange(rows)
-    dense[:, DENSE.index("packets_client")] = 1
+    dense[:, COLUMN_PACKETS] = 1
     made = np.zeros(events, EVENT)
     made["row"] = rng.integers(0, rows, events)
     made["code"] = rng.integers(0, TIMING + len(TIMINGS), events)
     made["value"] = rng.integers(0, 10**7, events)
-    timed = made["code"] >= TIMING
-    made["bin"][timed] = histogram.bin_of(made["value"][timed])
     return keys, dense, made
 
 
@@ -48,7 +46,7 @@ def test_it_folds_what_python_adds_up(seed: int, rows: int, events: int) -> None
                 expected_cells[row, FACTS[code]] = int(values.sum())
                 continue
             name = TIMINGS[code - TIMING]
-            for bin, n in zip(*np.unique(chosen["bin"], return_counts=True), strict=True):
+            for bin, n in zip(*np.unique(histogram.bin_of(values), return_counts=True), strict=True):
                 expected_bins[row, name, int(bin)] = int(n)
             parts = {"count": len(values), "sum": values.sum(), "min": values.min(), "max": values.max()}
             for part, value in parts.items():
