@@ -19,7 +19,6 @@ from cstor.capture.pcapfile import PcapFileSource
 from cstor.engine import Engine, warm_up
 from cstor.flows.analysis import AnalysisConfig
 from cstor.store.compact import compact
-from cstor.store.lasting import LastingChunks
 from cstor.store.layout import SECOND_NS, WriterLock, hour_of, open_store
 from cstor.store.ledger import raise_revisions, read_ledger, united, write_ledger
 from cstor.store.live import LiveTail
@@ -97,9 +96,7 @@ class Ingest:
         """Read one capture; CaptureError after what could be read is in the store."""
         source = PcapFileSource(path)
         source.open()
-        self._segments.lasting = isinstance(source.reader, PcapReader)
-        if isinstance(source.reader, PcapReader):
-            source.reader.chunks = LastingChunks(source.reader.chunks)
+        self._segments.lasting = isinstance(source.reader, PcapReader) and source.reader.chunks.is_lasting
         stream = _Stream(self._root, self._store, self._segments, self.summary, self._duplicates_ns)
         try:
             while (batch := source.read()) is not None:

@@ -24,6 +24,7 @@ from cstor.buckets.columns import (
 )
 from cstor.buckets.second import BIN, CELL, CONVERSATION, DENSE, ClosedSecond, RawSecond
 from cstor.flows.ledger import bin_of
+from cstor.flows.memory import copied
 from cstor.metrics.histogram import LAST_BIN
 from wire.packets.jit import inline, kernel, part
 
@@ -84,7 +85,7 @@ class Closer:
         rows, cells, bins = work.sizes.tolist()
         if rows == 0:
             return None
-        return ClosedSecond(t, shown_keys[:rows], shown[:rows], work.cells[:cells].copy(), work.bins[:bins].copy())
+        return ClosedSecond(t, shown_keys[:rows], shown[:rows], copied(work.cells[:cells]), copied(work.bins[:bins]))
 
 
 @inline

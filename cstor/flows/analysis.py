@@ -16,6 +16,7 @@ from cstor.buckets.second import ClosedSecond, RawSecond
 from cstor.flows.analyze import analyze_batch
 from cstor.flows.analyzers.connections import ENDED, FAILED, OPEN
 from cstor.flows.clock import NS
+from cstor.flows.memory import copied
 from cstor.flows.registers import (
     ARENAS,
     BIN_HIGH,
@@ -152,7 +153,7 @@ class Analysis:
             ended = self._state.ended
             chains = (int(self._registers[register]) for register in (ENDED_CELLS, ENDED_SAMPLES, ENDED_BINS))
             fills = (waiting, 2 * waiting, *chains)
-            self._ended.append(Ended(*(pool[:fill].copy() for pool, fill in zip(ended, fills, strict=True))))
+            self._ended.append(Ended(*(copied(pool[:fill]) for pool, fill in zip(ended, fills, strict=True))))
             self._registers[[SESSIONS, ENDED_CELLS, ENDED_SAMPLES, ENDED_BINS]] = 0
 
     def _make_room(self) -> None:
@@ -222,7 +223,7 @@ class Analysis:
             self._hand_out(int(second), keys[chosen], dense[chosen], there)
 
     def _hand_out(self, second: int, keys: np.ndarray, dense: np.ndarray, events: np.ndarray) -> None:
-        self._closed.append(RawSecond(second, keys.copy(), dense.copy(), events.copy()))
+        self._closed.append(RawSecond(second, copied(keys), dense.copy(), copied(events)))
 
 
 def warm_up() -> None:

@@ -29,9 +29,9 @@ from cstor.flows.analyzers.volume import add_fragment, add_volume
 from cstor.flows.analyzers.window import watch_window
 from cstor.flows.clock import NS, clock_must_move
 from cstor.flows.copies import review_copy
-from cstor.flows.hashing import flow_hash
+from cstor.flows.hashing import conversation_hash, flow_hash
 from cstor.flows.layout import CACHE_LINE, FLOW_BYTES, SIDE_BYTES
-from cstor.flows.ledger import count
+from cstor.flows.ledger import BLOCK_BYTES, count
 from cstor.flows.lifecycle import open_flow, restart, revive
 from cstor.flows.registers import BEHIND, CLOCK, LATE, NOT_IP, PACKETS, ROW, SEED, SERIAL, SLOT, WANTED
 from cstor.flows.roles import correct_roles
@@ -39,7 +39,7 @@ from cstor.flows.seq import UNKNOWN
 from cstor.flows.state import BLOCK
 from cstor.flows.table import ENTRY_BYTES, find_flow, is_between
 from wire.packets.jit import inline, kernel, part, prefetch
-from wire.packets.layout import ACK, DUPLICATE, MOVED, PACKET, SYN, TCP
+from wire.packets.layout import ACK, DUPLICATE, FIN, MOVED, PACKET, RST, SYN, TCP
 
 ROW_BYTES, PACKET_BYTES = 8 * COLUMNS, PACKET.itemsize
 AHEAD = 16  # packets whose records are asked for before they are read
@@ -106,10 +106,23 @@ def resolve(state, registers, packets, start, end):
             prefetch(state.flows, number * FLOW_BYTES + CACHE_LINE)
             prefetch(state.sides, 2 * number * SIDE_BYTES)
             prefetch(state.sides, (2 * number + 1) * SIDE_BYTES)
+            if packets[at]["flags"] & (SYN | FIN | RST):
+                prefetch(state.flows, number * FLOW_BYTES + 2 * CACHE_LINE)
+        else:
+            ask_for_conversation(state, registers, packets[at])
     for at in range(start, end):
         number = state.found[at & (BLOCK - 1)]
         if number >= 0:
             resolve_side(state, registers, packets[at], number, at & (BLOCK - 1))
+
+
+@inline
+def ask_for_conversation(state, registers, packet):
+    """Ask for the index entry of the conversation of a new flow, if its first packet is the client's."""
+    src_hi, src_lo, dst_hi, dst_lo = packet["src_hi"], packet["src_lo"], packet["dst_hi"], packet["dst_lo"]
+    server_port, protocol = packet["dst_port"], np.int64(packet["protocol"])
+    tag = conversation_hash(registers[SEED], src_hi, src_lo, dst_hi, dst_lo, server_port, protocol, packet["vni"])
+    prefetch(state.conversation_index, (tag & (len(state.conversation_index) - 1)) * ENTRY_BYTES)
 
 
 @inline
@@ -128,6 +141,8 @@ def resolve_side(state, registers, packet, number, entry):
         if state.sides[side ^ 1]["ring_used"] > 0:
             prefetch(state.sides, (side ^ 1) * SIDE_BYTES + CACHE_LINE)
             prefetch(state.flows, number * FLOW_BYTES + 2 * CACHE_LINE)
+        if packet["flags"] & (SYN | FIN | RST) and flow["cells"] >= 0:
+            prefetch(state.out.cells, flow["cells"] * BLOCK_BYTES)
         slot = (packet["time_ns"] // NS) & 1
         if flow["row_serial"][slot] == registers[SERIAL + slot]:
             place = (slot * state.arena.dense.shape[1] + flow["row"][slot]) * ROW_BYTES

@@ -66,7 +66,7 @@ _FLOW_ORDER = (
     *("turn", "turn_valid", "fin_sides", "history_length"),
     # the third: once per turn, sample or second
     *("request_ns", "response_ns", "late_second", "samples", "samples_used", "cells", "flow_seconds", "active_seconds"),
-    *("tag", "syn_count", "syn_ack_count", "vlan", "is_shared", "outcome", "syn_ack_fits"),
+    *("syn_ns", "vlan", "is_shared", "outcome"),
 )
 _SIDE_ORDER = (
     # the first line: packets of both sides

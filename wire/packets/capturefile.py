@@ -1,7 +1,7 @@
 """What readers of capture files have in common: an error that names file, offset and reason, and reading by chunks.
 
-A chunk is small enough to stay in the processor's second-level cache while its records are walked and decoded: a map of
-the file, or a larger buffer, brings every byte from memory twice.
+A chunk is small enough to stay in the processor's second-level cache while its records are walked and decoded: a larger
+buffer brings every byte from memory twice. Large files are mapped where that is safe: mapped.py.
 """
 
 from __future__ import annotations
@@ -53,6 +53,9 @@ class Columns:
 
 class Chunks:
     """A window that slides over a file: bytes start..stop of `buffer` are those from `position` on."""
+
+    is_mapped = False  # whether what is ahead in the window still lies in memory, and not in a cache
+    is_lasting = False  # whether what was handed out stays as it is when the window moves on
 
     def __init__(self, path: Path, file: BinaryIO) -> None:
         self.path = path

@@ -12,7 +12,7 @@ from wire.packets.batch import PacketBatch, batch_of
 from wire.packets.bigendian import u8
 from wire.packets.fragments import HEAD_BYTES, FragmentTable, add_fragment, head_length, new_fragment_table
 from wire.packets.ip import extensions, ipv4, ipv6
-from wire.packets.jit import inline, kernel
+from wire.packets.jit import inline, kernel, prefetch
 from wire.packets.layout import (
     AH,
     BAD_FRAGMENT,
@@ -34,6 +34,7 @@ from wire.packets.transport import transport
 
 BLANK = empty_packet()
 DONE, PIECE = 0, 1  # how a walk ends, beside negated reasons; PIECE: at a fragment
+AHEAD = 8  # frames whose heads are asked for before they are decoded
 LARGEST_DATAGRAM = 65535
 
 
@@ -54,6 +55,9 @@ def warm_up() -> None:
 @kernel
 def decode_columns(buffer, offset, captured, wire_length, time_ns, link_type, out, counters, fragments):
     for index in range(len(offset)):
+        if index + AHEAD < len(offset):
+            prefetch(buffer, offset[index + AHEAD])
+            prefetch(buffer, offset[index + AHEAD] + 64)
         out[index] = BLANK[0]
         row = out[index]
         row["time_ns"] = time_ns[index]
