@@ -16,6 +16,7 @@ from cstor.flows.analysis import Analysis, AnalysisConfig
 from cstor.flows.analysis import warm_up as warm_up_analysis
 from cstor.flows.duplicates import Duplicates
 from cstor.flows.duplicates import warm_up as warm_up_duplicates
+from cstor.flows.memory import keep_freed
 from cstor.stages import Stages
 from cstor.store.index_build import warm_up as warm_up_index
 from cstor.store.parquet import warm_up as warm_up_parquet
@@ -125,6 +126,7 @@ COMPILING_AFTER_S = 3.0  # loading compiled kernels takes less
 
 def warm_up() -> None:
     """Load the kernels before packets wait for them; after an update they are compiled, which is said."""
+    keep_freed()
     notice = threading.Timer(COMPILING_AFTER_S, _say_compiling)
     notice.daemon = True
     notice.start()

@@ -24,7 +24,7 @@ def _functions(source: Source) -> Iterator[Function]:
 
 def _is_kernel(function: Function) -> bool:
     names = {ast.unparse(decorator).partition("(")[0] for decorator in function.decorator_list}
-    return bool(names & {"kernel", "inline"})
+    return bool(names & {"kernel", "inline", "part"})
 
 
 def _lines(function: Function) -> int:

@@ -128,14 +128,15 @@ def ask_for_conversation(state, registers, packet):
 @inline
 def resolve_side(state, registers, packet, number, entry):
     """Note the side of a packet's flow and ask for the rest of what the analysis will need."""
-    flow = state.flows[number]
-    if not is_of(flow, packet):
+    side = side_in(state.flows[number], packet)
+    if side < 0:  # another flow with this hash: a copy under another VNI, mostly
         number = find_packet(state, packet, state.tags[entry])
+        side = side_of(state.flows[number], packet) if number >= 0 else 0
     if number < 0:
         state.found[entry] = number
     else:
         flow = state.flows[number]
-        side = 2 * number + side_of(flow, packet)
+        side += 2 * number
         state.found[entry] = side
         prefetch(state.sides, side * SIDE_BYTES + CACHE_LINE)
         if state.sides[side ^ 1]["ring_used"] > 0:
@@ -188,15 +189,17 @@ def find_packet(state, packet, tag):
 
 
 @inline
-def is_of(flow, packet):
-    """True if a packet belongs to a flow."""
-    if flow["vni"] != packet["vni"] or flow["protocol"] != packet["protocol"]:
-        return False
+def side_in(flow, packet):
+    """0 or 1 if a packet comes from the flow's end a or b, -1 if it is of another flow."""
     src_hi, src_lo, src_port = packet["src_hi"], packet["src_lo"], packet["src_port"]
     dst_hi, dst_lo, dst_port = packet["dst_hi"], packet["dst_lo"], packet["dst_port"]
-    return is_between(flow, src_hi, src_lo, src_port, dst_hi, dst_lo, dst_port) or is_between(
-        flow, dst_hi, dst_lo, dst_port, src_hi, src_lo, src_port
-    )
+    side = -1
+    if flow["vni"] == packet["vni"] and flow["protocol"] == packet["protocol"]:
+        if is_between(flow, src_hi, src_lo, src_port, dst_hi, dst_lo, dst_port):
+            side = 0
+        elif is_between(flow, dst_hi, dst_lo, dst_port, src_hi, src_lo, src_port):
+            side = 1
+    return side
 
 
 @inline

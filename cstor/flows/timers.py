@@ -69,6 +69,10 @@ def ask_for_ended(state, numbers, start, end):
             prefetch(state.out.cells, flow["cells"] * BLOCK_BYTES)
         if flow["samples"] >= 0:
             prefetch(state.out.samples, flow["samples"] * BLOCK_BYTES)
+    for at in range(start, end):
+        head = state.flows[numbers[at]]["samples"]
+        if head >= 0 and state.out.samples[head]["next"] >= 0:
+            prefetch(state.out.samples, state.out.samples[head]["next"] * BLOCK_BYTES)
 
 
 @kernel

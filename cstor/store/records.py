@@ -31,13 +31,14 @@ def copy_records(batch: PacketBatch, out: np.ndarray) -> int:
     return end - begin
 
 
-def records_in_place(batch: PacketBatch) -> np.ndarray | None:
-    """The batch's records where its frames lie, the heads before them rewritten; None if they do not lie so."""
-    block = _block(batch)
-    if block is None:
-        return None
-    _write_heads(batch.offset, batch.captured, batch.wire_length, batch.time_ns, batch.buffer)
-    return batch.buffer[block[0] : block[1]]
+def with_own_columns(batch: PacketBatch) -> PacketBatch:
+    """The batch for later: its source uses the columns again, and nothing but the frames lies in the buffer."""
+    return batch._replace(
+        offset=batch.offset.copy(),
+        captured=batch.captured.copy(),
+        wire_length=batch.wire_length.copy(),
+        time_ns=batch.time_ns.copy(),
+    )
 
 
 def _block(batch: PacketBatch) -> tuple[int, int] | None:

@@ -21,7 +21,7 @@ import numpy as np
 from cstor.store.catalog import Segment, pack_head, sealed_path
 from cstor.store.index_build import IndexBuilder, build_index, keys_of
 from cstor.store.layout import HOUR_S, LIVE, SECOND_NS, replace_file
-from cstor.store.records import copy_records, records_in_place, records_size
+from cstor.store.records import copy_records, records_size, with_own_columns
 from cstor.store.sequence import Sequence as Numbers
 from wire.packets.batch import PacketBatch
 from wire.packets.pcap import FILE_HEAD, pcap_header
@@ -72,7 +72,7 @@ class _Job:
     data: np.ndarray | None = None
     head: Segment | None = None
     keys: Sequence[np.ndarray] = ()  # KEY of each packet, for the index
-    is_copy: bool = True  # `data` is a buffer of ours
+    batch: PacketBatch | None = None  # packets that lie in lasting memory, in place of data
 
 
 class SegmentWriter:
@@ -93,8 +93,9 @@ class SegmentWriter:
         self._used = 0
         self._unwritten = 0  # packets in the buffer
         self._keys: list[np.ndarray] = []  # of them
-        self._data: np.ndarray | None = None  # records that are handed over from where they lie
-        self.lasting = False  # buffers of batches live as long as somebody refers to them: no need for a copy
+        self._batch: PacketBatch | None = None  # what is handed over from where it lies
+        self._scratch = np.empty(0, np.uint8)  # of the writing thread: records of such packets
+        self.lasting = False  # buffers of batches stay as they are: the writing thread makes the records
         self._jobs: queue.Queue[_Job | None] = queue.Queue()
         self._room = threading.Semaphore(QUEUED_BUFFERS)
         self._spare: queue.LifoQueue[np.ndarray] = queue.LifoQueue()  # written buffers, the one still in cache first
@@ -117,21 +118,20 @@ class SegmentWriter:
             return
         size = records_size(batch)
         growing = self._segment_for(batch, size)
-        in_place = records_in_place(batch) if self.lasting else None
-        if in_place is not None:
+        if self.lasting:
             self._hand_over()
-            self._used, self._data = size, in_place
-        elif self._used + size > len(self._buffer):
-            self._hand_over()
-            if size > len(self._buffer):
-                self._buffer = np.empty(size, np.uint8)
-        if in_place is None:
+            self._used, self._batch = size, with_own_columns(batch)
+        else:
+            if self._used + size > len(self._buffer):
+                self._hand_over()
+                if size > len(self._buffer):
+                    self._buffer = np.empty(size, np.uint8)
             self._used += copy_records(batch, self._buffer[self._used :])
         self._unwritten += batch.packets
         if records is not None:
             self._keys.append(keys_of(batch, records))
         growing.note(batch.time_ns, size)
-        if in_place is not None:
+        if self.lasting:
             self._hand_over()
 
     def tick(self) -> None:
@@ -172,17 +172,16 @@ class SegmentWriter:
         if self.error and not self._live:
             raise self.error
         if self._room.acquire(blocking=not self._live):
-            is_copy = self._data is None
-            data = self._buffer[: self._used] if self._data is None else self._data
-            self._jobs.put(_Job(growing, self._unwritten, data, growing.head(), self._keys, is_copy))
-            if is_copy:
+            data = self._buffer[: self._used] if self._batch is None else None
+            self._jobs.put(_Job(growing, self._unwritten, data, growing.head(), self._keys, self._batch))
+            if self._batch is None:
                 self._buffer = self._next_buffer()
         else:
             self.dropped_slow += self._unwritten
             growing.size -= self._used
             growing.packets -= self._unwritten
         self._used = self._unwritten = 0
-        self._keys, self._data = [], None
+        self._keys, self._batch = [], None
         if growing is self._failed:
             self._seal()
 
@@ -206,23 +205,31 @@ class SegmentWriter:
                 self.error = error
                 self._failed = job.growing
                 self.dropped_full += job.packets
-            if job.data is not None and not job.is_copy:
-                job.data = None  # its owner may use the memory again
-                self._room.release()
-            elif job.data is not None:
+            if job.data is not None and job.batch is None:
                 self._spare.put(job.data.base if job.data.base is not None else job.data)
+            if job.packets:
                 self._room.release()
 
     def _do(self, job: _Job, file: _File) -> None:
-        if job.data is None or job.head is None:
+        if job.head is None:
             file.seal()
         elif job.growing is self._failed:
             self.dropped_full += job.packets  # nothing may follow a record that is torn
         else:
+            if job.batch is not None:
+                job.data = self._records(job.batch)
+            assert job.data is not None
             file.write(job.growing.path, job.data, job.head, job.keys)
             self.error = None
             self.written_packets += job.packets
             self.written_bytes += len(job.data)
+
+    def _records(self, batch: PacketBatch) -> np.ndarray:
+        size = records_size(batch)
+        if size > len(self._scratch):
+            self._scratch = np.empty(size, np.uint8)
+        copy_records(batch, self._scratch)
+        return self._scratch[:size]
 
 
 class _File:

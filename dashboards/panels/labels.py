@@ -99,6 +99,6 @@ def _name(item: Series, one_metric: bool, one_stat: bool, one_group: bool) -> st
 def axis_title(series: Sequence[Series], symbol: str) -> str:
     """ "Response time (ms)" for one metric, else what they share: the unit alone."""
     labels = {METRICS[item.metric].label for item in series}
-    if len(labels) > 1:
+    if len(labels) != 1:
         return symbol
     return f"{labels.pop()} ({symbol})" if symbol else labels.pop()

@@ -180,5 +180,5 @@ def prefetch(array, place):  # type: ignore[no-untyped-def]
 
 if config.DISABLE_JIT:
 
-    def prefetch(array, place):  # type: ignore[no-untyped-def, no-redef]
+    def prefetch(array: Any, place: int) -> None:
         """Nothing to be hurried where kernels are interpreted."""
