@@ -25,6 +25,7 @@ from cstor.store.writer import StoreWriter
 from wire.packets.batch import MAX_PACKETS, PacketBatch, batch_of
 from wire.packets.decode import decode_batch
 from wire.packets.fragments import FragmentTable, new_fragment_table
+from wire.packets.jit import kernel
 from wire.packets.layout import ERRORS, new_error_counters, new_packets
 
 
@@ -35,23 +36,38 @@ class Decoder:
         self.errors = new_error_counters()
         self.fragments: FragmentTable = new_fragment_table()
         self.packets = 0
-        self.ip_packets = 0
-        self.ip_bytes = 0
+        self._totals = np.zeros(2, np.int64)  # IP packets, their bytes
         self._records = new_packets(MAX_PACKETS)
 
     def decode(self, batch: PacketBatch) -> np.ndarray:
         """PACKET records of a batch, valid until the next one."""
         count = decode_batch(batch, self._records, self.errors, self.fragments)
         records = self._records[:count]
-        is_ip = records["version"] != 0
         self.packets += count
-        self.ip_packets += int(np.count_nonzero(is_ip))
-        self.ip_bytes += int(records["ip_length"].sum(where=is_ip))
+        count_ip(records, self._totals)
         return records
+
+    @property
+    def ip_packets(self) -> int:
+        return int(self._totals[0])
+
+    @property
+    def ip_bytes(self) -> int:
+        """Of innermost IP packets, whole by their length fields."""
+        return int(self._totals[1])
 
     def malformed(self) -> dict[str, int]:
         """Malformed packets by reason."""
         return {ERRORS[reason]: int(n) for reason, n in enumerate(self.errors) if reason and n}
+
+
+@kernel
+def count_ip(records, totals):  # type: ignore[no-untyped-def]
+    """Add the records' IP packets and bytes to the totals."""
+    for at in range(len(records)):
+        if records[at]["version"] != 0:
+            totals[0] += 1
+            totals[1] += records[at]["ip_length"]
 
 
 class Engine:

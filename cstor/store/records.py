@@ -43,10 +43,16 @@ def with_own_columns(batch: PacketBatch) -> PacketBatch:
 
 def _block(batch: PacketBatch) -> tuple[int, int] | None:
     """Where the frames lie in the buffer if it is as in a pcap file, with room for a record head before each."""
-    offset, captured = batch.offset, batch.captured
-    begin, end = int(offset[0]) - RECORD_HEAD, int(offset[-1]) + int(captured[-1])
-    is_block = begin >= 0 and (offset[1:] - offset[:-1] == captured[:-1] + RECORD_HEAD).all()
-    return (begin, end) if is_block else None
+    begin, end = int(batch.offset[0]) - RECORD_HEAD, int(batch.offset[-1]) + int(batch.captured[-1])
+    return (begin, end) if begin >= 0 and _are_adjacent(batch.offset, batch.captured) else None
+
+
+@kernel
+def _are_adjacent(offset, captured):  # type: ignore[no-untyped-def]
+    apart = 0
+    for index in range(len(offset) - 1):
+        apart += offset[index + 1] - offset[index] != captured[index] + RECORD_HEAD
+    return apart == 0
 
 
 @kernel
