@@ -144,7 +144,7 @@ def resolve_side(state, registers, packet, number, entry):
             prefetch(state.flows, number * FLOW_BYTES + 2 * CACHE_LINE)
         if packet["flags"] & (SYN | FIN | RST) and flow["cells"] >= 0:
             prefetch(state.out.cells, flow["cells"] * BLOCK_BYTES)
-        slot = (packet["time_ns"] // NS) & 1
+        slot = registers[CLOCK] & 1
         if flow["row_serial"][slot] == registers[SERIAL + slot]:
             place = (slot * state.arena.dense.shape[1] + flow["row"][slot]) * ROW_BYTES
             prefetch(state.arena.dense, place)

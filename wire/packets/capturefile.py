@@ -106,7 +106,6 @@ class CaptureReader:
         self.chunks = chunks
         self.columns = Columns()
         self.packets = 0  # handed out so far
-        self.frame_bytes = 0
 
     def __enter__(self) -> CaptureReader:
         return self
@@ -122,7 +121,6 @@ class CaptureReader:
         try:
             for batch in self.batches():
                 self.packets += batch.packets
-                self.frame_bytes += int(batch.captured.sum())
                 yield batch
         finally:
             self.close()
