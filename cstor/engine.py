@@ -20,6 +20,7 @@ from cstor.flows.memory import keep_freed
 from cstor.stages import Stages
 from cstor.store.index_build import warm_up as warm_up_index
 from cstor.store.parquet import warm_up as warm_up_parquet
+from cstor.store.records import warm_up as warm_up_records
 from cstor.store.segment import SegmentWriter
 from cstor.store.writer import StoreWriter
 from wire.packets.batch import MAX_PACKETS, PacketBatch, batch_of
@@ -154,6 +155,7 @@ def warm_up() -> None:
     warm_up_duplicates()
     warm_up_parquet()
     warm_up_index()
+    warm_up_records()
     notice.cancel()
 
 

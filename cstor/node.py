@@ -70,6 +70,7 @@ class Node:
         warm_up()  # first: a segment that a kill left is decoded anew
         recover(self._root)
         for source in self._sources:
+            source.warm_up()
             source.open()
             for warning in source.warnings:
                 log.warning(warning)

@@ -65,6 +65,9 @@ class Source(ABC):
         self.problem: str | None = None  # why nothing is received, in words
         self.warnings: list[str] = []  # what an operator should know although packets come
 
+    def warm_up(self) -> None:  # noqa: B027 (most have nothing to load)
+        """Load, or compile, the kernels of this kind, so that the first packets need not wait for them."""
+
     @abstractmethod
     def open(self) -> None:
         """Begin to receive: fills `readers`; ConfigError that says what to do where that is impossible."""

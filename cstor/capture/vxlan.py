@@ -6,6 +6,8 @@ kernel's receive time, or that of a broker of ours where it sent it along in its
 
 from __future__ import annotations
 
+import socket
+
 from cstor.capture.source import SOURCES, Reader, Source
 from cstor.config import ConfigError, parse_size, split_address
 from wire.packets.batch import PacketBatch
@@ -86,6 +88,16 @@ class VxlanSource(Source):
     def peer_timed(self) -> int:
         """Packets whose time came from a broker."""
         return self._reader.peer_timed if self._reader else 0
+
+    def warm_up(self) -> None:
+        """By a datagram to a socket of our own."""
+        receiver = UdpReceiver("127.0.0.1", 0, BATCH)
+        try:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+                sender.sendto(bytes(64), receiver.address)
+            UdpReader(receiver, None, peer_times=True).read(1.0)
+        finally:
+            receiver.close()
 
     def open(self) -> None:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from wire.packets.batch import PacketBatch
+from wire.packets.batch import PacketBatch, batch_of
 from wire.packets.bigendian import put_le32
 from wire.packets.jit import kernel
 from wire.packets.pcap import RECORD_HEAD, pack_records
@@ -29,6 +29,14 @@ def copy_records(batch: PacketBatch, out: np.ndarray) -> int:
     out[: end - begin] = batch.buffer[begin:end]
     _write_heads(batch.offset - begin, batch.captured, batch.wire_length, batch.time_ns, out)
     return end - begin
+
+
+def warm_up() -> None:
+    """Load the kernels of both ways in which frames may lie."""
+    apart = batch_of([bytes(64)], [0])
+    copy_records(apart, np.empty(records_size(apart), np.uint8))
+    in_place = apart._replace(buffer=np.zeros(RECORD_HEAD + 64, np.uint8), offset=apart.offset + RECORD_HEAD)
+    copy_records(in_place, np.empty(records_size(in_place), np.uint8))
 
 
 def with_own_columns(batch: PacketBatch) -> PacketBatch:
