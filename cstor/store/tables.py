@@ -111,10 +111,14 @@ class TableWriter:
     def _open(self, dataset: str, hour: int) -> OpenTable:
         part = self._parts[(dataset, hour)] = OpenTable(dataset, hour, self._sequence.next())
         if self._live:
+            log = None
             try:
-                part.log = LogWriter(self._root / LIVE / f"{dataset}-{hour}-{part.sequence:010d}.log")
-                part.log.append(HEAD, [codec.table_head(DTYPES[dataset])])
+                log = LogWriter(self._root / LIVE / f"{dataset}-{hour}-{part.sequence:010d}.log")
+                log.append(HEAD, [codec.table_head(DTYPES[dataset])])
+                part.log = log
             except OSError as error:
+                if log:
+                    log.discard()  # nothing may follow in a log without a head
                 self._note(error)  # the part lives in memory alone until it is published
         return part
 
