@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import BinaryIO
 
 import numpy as np
 
 from cstor.search.gather import chosen_frames, chosen_view, in_time_order
 from cstor.search.indexed import choose, read_chosen, usable_index
 from cstor.search.roles import FlowRoles
+from cstor.store.bounded import BoundedFile
 from cstor.store.catalog import Segment, open_segment
 from cstor.store.index import IndexDamaged
 from wire.filters.packets import PacketFilter
@@ -62,22 +62,6 @@ class Matcher:
         return found
 
 
-class _Bounded:
-    """A file that ends at the last whole record, while more is being written behind it."""
-
-    def __init__(self, file: BinaryIO, size: int) -> None:
-        self.file = file
-        self.left = size
-
-    def readinto(self, target: memoryview) -> int:
-        count = self.file.readinto(target[: min(len(target), self.left)])  # type: ignore[attr-defined]
-        self.left -= count
-        return int(count)
-
-    def close(self) -> None:
-        self.file.close()
-
-
 def scan(segment: Segment, matcher: Matcher) -> Iterator[tuple[PacketBatch, np.ndarray]]:
     """The segment's batches with what matches of each; a batch is valid until the next. With an index, batches hold
     only what it cannot exclude."""
@@ -98,7 +82,7 @@ def _scan_all(segment: Segment, matcher: Matcher) -> Iterator[tuple[PacketBatch,
         file = open_segment(segment)
     except FileNotFoundError:
         raise CaptureError(segment.path, 0, "retention removed this segment during the search") from None
-    with PcapReader(Chunks(segment.path, _Bounded(file, segment.bytes_valid))) as reader:  # type: ignore[arg-type]
+    with PcapReader(Chunks(segment.path, BoundedFile(file, segment.bytes_valid))) as reader:  # type: ignore[arg-type]
         for batch in reader:
             yield batch, matcher.mask(batch)
             if segment.ordered and batch.time_ns[-1] >= matcher.end_ns:

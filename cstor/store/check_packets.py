@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
 
+from cstor.store.bounded import BoundedFile
 from cstor.store.catalog import Segment, open_segment, read_head
 from cstor.store.finding import Finding
 from cstor.store.index import verify
@@ -76,26 +76,10 @@ def _size(segment: Segment) -> int | None:
         return None
 
 
-class _Bounded:
-    """A file that ends where the head says, while more is being written behind it."""
-
-    def __init__(self, file: BinaryIO, size: int) -> None:
-        self.file = file
-        self.left = size
-
-    def readinto(self, target: memoryview) -> int:
-        count = self.file.readinto(target[: min(len(target), self.left)])  # type: ignore[attr-defined]
-        self.left -= count
-        return int(count)
-
-    def close(self) -> None:
-        self.file.close()
-
-
 def _walk(segment: Segment) -> SegmentFindings:
     walked = _Walked()
     try:
-        file = _Bounded(open_segment(segment), segment.bytes_valid)
+        file = BoundedFile(open_segment(segment), segment.bytes_valid)
         with PcapReader(Chunks(segment.path, file)) as reader:  # type: ignore[arg-type]
             for batch in reader:
                 times = batch.time_ns
