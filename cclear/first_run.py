@@ -93,7 +93,7 @@ def add_capture_monitors() -> None:
     """The nodes' own health, of every node; once, as above."""
     done = Path(settings.DATA_DIR) / "capture-monitors"
     if not done.exists():
-        add_node_monitors(Node.objects.filter(capture=None))
+        add_node_monitors()
         done.touch(mode=0o600)
 
 

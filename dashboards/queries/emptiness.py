@@ -61,6 +61,6 @@ def _never_any(monitors: list[Monitor]) -> Emptiness:
         return Emptiness(f"{broken.node.name} cannot be asked", broken.error, href="/nodes/", action="See the nodes")
     if any(pull.covered for pull in pulls):
         return Emptiness("Nothing matched so far", f"{name}: no packet has matched the criteria yet.")
-    if not any(monitor.nodes.exists() for monitor in monitors):
+    if not any(monitor.targets.exists() for monitor in monitors):
         return Emptiness(f"{name} has no node", "Choose the nodes that it asks.", href=monitor.get_absolute_url())
     return Emptiness("Waiting for the first answer", f"{name}: the nodes are being asked; data appears within seconds.")

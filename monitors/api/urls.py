@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from rest_framework.routers import SimpleRouter
 
-from monitors.api.viewsets import MonitorViewSet, NodeViewSet
+from monitors.api.monitors import MonitorViewSet
+from monitors.api.nodes import NodeViewSet
 
 router = SimpleRouter()
 router.register("nodes", NodeViewSet, basename="api-node")

@@ -15,6 +15,8 @@ from cstor.metrics.metric import Subject
 from monitors.access import PERMISSIONS
 from monitors.kinds.kind import KINDS, subject_of
 from monitors.models.node import Node
+from monitors.models.node_group import NodeGroup
+from monitors.series.tiers import ROLLUPS
 
 KEYS = {
     "client_ip": "Client address",
@@ -39,6 +41,10 @@ def default_keys() -> list[str]:
     return list(DEFAULT_KEYS)
 
 
+def default_steps() -> list[int]:
+    return list(ROLLUPS)
+
+
 class MonitorSet(models.QuerySet["Monitor"]):
     """Monitors by what they are about."""
 
@@ -60,11 +66,28 @@ class Monitor(models.Model):
     filter = models.TextField(
         blank=True, help_text="As tcpdump takes it, for example: net 10.0.0.0/8 and tcp port 443. Empty: all traffic."
     )
+    description = models.TextField(blank=True, default="", help_text="What it is for: shown where it is chosen.")
     nodes = models.ManyToManyField(Node, blank=True, related_name="monitors")
+    groups = models.ManyToManyField(
+        NodeGroup, "monitors", blank=True, verbose_name="node groups", help_text="New members join by themselves."
+    )
+    tags = ArrayField(models.CharField(max_length=40), default=list, blank=True)
     keys = ArrayField(models.CharField(max_length=20), default=default_keys, blank=True)
     resolution = models.IntegerField(choices=RESOLUTIONS, default=10)
     interval_s = models.IntegerField(
         "pulled every (seconds)", default=10, validators=[MinValueValidator(1), MaxValueValidator(86_400)]
+    )
+    steps = ArrayField(
+        models.IntegerField(),
+        default=default_steps,
+        blank=True,
+        verbose_name="coarser steps",
+        help_text="Which roll-ups it keeps above its resolution, in seconds.",
+    )
+    thresholds = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="Metric -> [amber, red], in the metric's own unit; what is not named has the default.",
     )
     top_n = models.IntegerField("top N groups", default=50, validators=[MinValueValidator(1), MaxValueValidator(1000)])
     enabled = models.BooleanField(default=True)

@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ValidationError
 from django.db import models
 
+from monitors.secrets import EncryptedTextField
+
 
 def validate_http_url(value: str) -> None:
     """http(s)://HOST[:PORT][/path]; any host name, since nodes often have none with a dot."""
@@ -17,6 +19,14 @@ def validate_http_url(value: str) -> None:
         ok = False
     if not ok:
         raise ValidationError("Write it as http://HOST:PORT or https://HOST:PORT, for example http://127.0.0.1:8801")
+
+
+class Origin(models.TextChoices):
+    """How a node came to be known."""
+
+    ADDED = "added", "Added by hand"
+    FOUND = "found", "Found behind the address of its group"
+    ANNOUNCED = "announced", "Announced itself"
 
 
 class Node(models.Model):
@@ -30,8 +40,15 @@ class Node(models.Model):
         validators=[validate_http_url],
         help_text="Where the node's API listens, for example http://127.0.0.1:8801",
     )
-    token = models.CharField(max_length=500, blank=True, help_text="Bearer token of the node; never shown again.")
+    token = EncryptedTextField(blank=True, default="", help_text="Bearer token of the node; never shown again.")
     verify_tls = models.BooleanField("verify TLS certificate", default=True)
+    ca_certificate = models.TextField(
+        "CA certificate",
+        blank=True,
+        default="",
+        help_text="PEM of your own authority, where the node's certificate is not from a public one.",
+    )
+    origin = models.CharField(max_length=10, choices=Origin, default=Origin.ADDED, editable=False)
     enabled = models.BooleanField(default=True)
 
     status = models.JSONField(default=dict, blank=True, editable=False)

@@ -19,7 +19,8 @@ class Pull(models.Model):
     `frozen`: stretches whose rows retention removed from the base tier; rows that came now could not be folded.
     `probed`: long gaps that were looked over, so that only what has traffic is missing there. `revisions` maps an hour
     (epoch second of its start, as text) to [the node's revision that was pulled, the newest that the node told]; where
-    they differ the hour is pulled anew. `refused` counts rows dated after tomorrow.
+    they differ the hour is pulled anew. `refused` counts rows dated after tomorrow. `stale`: covered stretches that
+    somebody asked to be pulled again under the present definition; they are replaced one by one, the newest first.
     """
 
     pk = models.CompositePrimaryKey("monitor_id", "node_id")
@@ -29,6 +30,7 @@ class Pull(models.Model):
     lost = Int8MultiRangeField(default=(), db_default=())
     frozen = Int8MultiRangeField(default=(), db_default=())
     probed = Int8MultiRangeField(default=(), db_default=())
+    stale = Int8MultiRangeField(default=(), db_default=())
     revisions = models.JSONField(default=dict, db_default={})
     next_run = models.DateTimeField()
     lease = models.UUIDField(null=True)

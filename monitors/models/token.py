@@ -19,8 +19,9 @@ class Scope(models.TextChoices):
     """What a token may be used for."""
 
     READ = "read", "Read nodes, monitors, dashboards and figures"
-    WRITE = "write", "Change monitors and dashboards"
+    WRITE = "write", "Change monitors, nodes, labels and dashboards"
     PACKETS = "packets", "Download packets"
+    JOIN = "join", "Announce a capture node to a node group"
 
 
 class ApiToken(models.Model):

@@ -32,7 +32,7 @@ _SYNC = """
 INSERT INTO monitors_pull (monitor_id, node_id, next_run, frozen)
 SELECT n.monitor_id, n.node_id, to_timestamp(%s), coalesce(
   (SELECT range_agg(s.frozen) FROM monitors_pull s WHERE s.monitor_id = n.monitor_id), '{}')
-FROM monitors_monitor_nodes n
+FROM monitors_target n
 WHERE NOT EXISTS (SELECT 1 FROM monitors_pull p WHERE p.monitor_id = n.monitor_id AND p.node_id = n.node_id)
 ON CONFLICT DO NOTHING"""
 
@@ -45,7 +45,7 @@ due AS MATERIALIZED (
   SELECT d.monitor_id, f.id AS node_id, f.lease FROM free f CROSS JOIN LATERAL (
     SELECT p.monitor_id FROM monitors_pull p
     JOIN monitors_monitor m ON m.id = p.monitor_id AND m.enabled
-    JOIN monitors_monitor_nodes t ON t.monitor_id = p.monitor_id AND t.node_id = p.node_id
+    JOIN monitors_target t ON t.monitor_id = p.monitor_id AND t.node_id = p.node_id
     WHERE p.node_id = f.id AND p.next_run <= %(now)s
     ORDER BY p.next_run LIMIT %(batch)s FOR UPDATE OF p SKIP LOCKED) d)
 UPDATE monitors_pull p SET lease = due.lease, lease_until = %(until)s

@@ -70,7 +70,7 @@ def test_it_adds_the_monitors_of_the_nodes_themselves_once(layout: Layout) -> No
     first_run.add_nodes(layout)
     first_run.add_capture_monitors()
     found = Monitor.objects.about("node") | Monitor.objects.about("points")
-    assert {monitor.name: monitor.nodes.count() for monitor in found} == {"Capture health": 2, "Links": 2}
+    assert {monitor.name: monitor.targets.count() for monitor in found} == {"Capture health": 2, "Links": 2}
     found.delete()
     first_run.add_capture_monitors()
     assert Monitor.objects.count() == 0

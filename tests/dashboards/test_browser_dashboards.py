@@ -59,7 +59,7 @@ def test_it_draws_the_health_of_the_capture(console: Page, traffic: Traffic, vis
     from monitors.builtin import add_node_monitors
     from monitors.models import Monitor
 
-    add_node_monitors(traffic.nodes)
+    add_node_monitors()
     health = Monitor.objects.get(kind="capture_health")
     samples = Samples(health)
     for node in traffic.nodes:

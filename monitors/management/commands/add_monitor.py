@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from monitors.forms import MonitorForm
+from monitors.forms.monitor import MonitorForm
 from monitors.models import Monitor, Node
 from monitors.models.monitor import DEFAULT_KEYS, RESOLUTIONS
 

@@ -9,7 +9,6 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from monitors.builtin import watch
 from monitors.models import Node
 from monitors.nodes import health
 
@@ -41,7 +40,6 @@ class Command(BaseCommand):
         except ValidationError as error:
             raise CommandError("; ".join(error.messages)) from None
         node.save()
-        watch(node)
         problem = health.check(node, time.time()) if check else ""
         if problem:
             raise CommandError(f"node {name} is added, but {problem}")

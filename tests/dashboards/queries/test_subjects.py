@@ -25,7 +25,7 @@ def node() -> Node:
     """Thirty seconds of its own counters, then it was not asked any more."""
     node = Node.objects.create(name="cstor-a", url="http://127.0.0.1:8801")
     other = Node.objects.create(name="cstor-b", url="http://127.0.0.1:8802")
-    add_node_monitors([node, other])
+    add_node_monitors()
     health = Monitor.objects.get(kind="capture_health")
     samples = Samples(health)
     lane = {"source": "mirror", "thread": "capture-0", "reason": None}

@@ -42,7 +42,7 @@ def says(query: dict[str, Any]) -> dict[str, Any]:
 def health(stub: StubNode, node: Node) -> Monitor:
     stub.answer_with = says
     stub.status = {"oldest_bucket": START, "newest_bucket": START + 50, "observed": [[START, NOW]]}
-    add_node_monitors([node])
+    add_node_monitors()
     monitor = Monitor.objects.get(kind="capture_health")
     for lease in claim(NOW):
         run(lease, lambda: NOW)
@@ -93,7 +93,7 @@ def test_its_roll_up_keeps_sums_and_peaks(health: Monitor) -> None:
 
 
 def test_it_is_pulled_by_the_same_tick_as_traffic(stub: StubNode, node: Node) -> None:
-    add_node_monitors([node])
+    add_node_monitors()
     Monitor.objects.create(name="web").nodes.set([node])
     (lease,) = claim(time.time())
     assert Pull.objects.filter(lease=lease.lease).count() == 3

@@ -1,18 +1,13 @@
-"""What the API says of nodes and monitors. A node's token never leaves."""
+"""`/api/v1/monitors/`: monitors with their definition and, for each node, what has been pulled."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from rest_framework import serializers
+from rest_framework.viewsets import ReadOnlyModelViewSet
 
-from monitors.models import Monitor, Node, Pull
-
-
-class NodeSerializer(serializers.ModelSerializer[Node]):
-    class Meta:
-        model = Node
-        fields = ["id", "name", "url", "verify_tls", "enabled", "status", "checked_at", "last_seen", "error", "skew_ms"]
+from monitors.models import Monitor, Pull
 
 
 class PullSerializer(serializers.ModelSerializer[Pull]):
@@ -56,3 +51,11 @@ class MonitorSerializer(serializers.ModelSerializer[Monitor]):
 
     def get_url(self, monitor: Monitor) -> Any:
         return monitor.get_absolute_url()
+
+
+class MonitorViewSet(ReadOnlyModelViewSet[Monitor]):
+    """Monitors with their definition and, for each node, what has been pulled."""
+
+    queryset = Monitor.objects.prefetch_related("nodes", "pulls")
+    serializer_class = MonitorSerializer
+    level = "view"

@@ -1,0 +1,12 @@
+"""The admin of this app: one file per noun, each found here so that Django's autodiscovery registers it."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from monitors.admin import monitor, node
+
+__all__ = ["monitor", "node"]
+
+admin.site.site_header = admin.site.site_title = "cClear"
+admin.site.index_title = "Administration"

@@ -1,0 +1,42 @@
+"""How long samples are kept on this site: days per tier, and bytes over all of them. One row."""
+
+from __future__ import annotations
+
+from django.core.validators import MinValueValidator
+from django.db import models
+
+
+def _days(default: int, step: str) -> models.IntegerField[int, int]:
+    return models.IntegerField(
+        f"days of {step}", default=default, validators=[MinValueValidator(1)], help_text="After they were written."
+    )
+
+
+class Retention(models.Model):
+    """Age is counted from the write. When the budget is reached, the oldest partition of the finest tier goes first."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1, editable=False)
+    days_1 = _days(2, "1 second")
+    days_10 = _days(7, "10 seconds")
+    days_60 = _days(30, "1 minute")
+    days_600 = _days(180, "10 minutes")
+    days_3600 = _days(1100, "1 hour")
+    days_86400 = _days(3650, "1 day")
+    budget_gb = models.FloatField(
+        "budget in GB",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0.1)],
+        help_text="Of all samples. Empty: 20 GB, or half of the disk's free space where that is less.",
+    )
+
+    class Meta:
+        verbose_name_plural = "retention"
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="one_retention")]
+
+    def __str__(self) -> str:
+        return "Retention of samples"
+
+    @property
+    def keep_days(self) -> dict[int, int]:
+        return {step: getattr(self, f"days_{step}") for step in (1, 10, 60, 600, 3600, 86_400)}
