@@ -30,7 +30,7 @@ class Lease:
 
 _SYNC = """
 INSERT INTO monitors_pull (monitor_id, node_id, next_run, frozen)
-SELECT n.monitor_id, n.node_id, to_timestamp(%s), coalesce(
+SELECT n.monitor_id, n.node_id, %s, coalesce(
   (SELECT range_agg(s.frozen) FROM monitors_pull s WHERE s.monitor_id = n.monitor_id), '{}')
 FROM monitors_target n
 WHERE NOT EXISTS (SELECT 1 FROM monitors_pull p WHERE p.monitor_id = n.monitor_id AND p.node_id = n.node_id)
@@ -63,7 +63,7 @@ def claim(now: float, node_id: int | None = None) -> list[Lease]:
             cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
             if not cursor.fetchone()[0]:
                 return []
-            cursor.execute(_SYNC, [now])
+            cursor.execute(_SYNC, [moment])
         else:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
         cursor.execute(_CLAIM, {"now": moment, "until": until, "batch": BATCH, "node": node_id})
@@ -87,7 +87,7 @@ def due_now(monitor_ids: list[int] | None = None, node_ids: list[int] | None = N
     """Make pulls due at once, breakers and back-off aside: what "pull now" does. The number of pulls."""
     moment = dt.datetime.fromtimestamp(now, UTC)
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_SYNC, [now])
+        cursor.execute(_SYNC, [moment])
         cursor.execute(
             "UPDATE monitors_pull SET next_run = %s"
             " WHERE (%s::int[] IS NULL OR monitor_id = ANY(%s)) AND (%s::int[] IS NULL OR node_id = ANY(%s))"
