@@ -26,15 +26,21 @@ KEY_LABEL = {
     "source": "Source",
     "thread": "Thread",
     "reason": "Reason",
+    "service": "Service",
+    "client_location": "Client location",
+    "server_location": "Server location",
+    "point": "Monitoring point",
+    "application": "Application",
 }
+LABELS = ("service", "client_location", "server_location", "point", "application")
 COMPARED = {"1d": "1 day earlier", "7d": "7 days earlier"}
 PLAIN_STATS = ("rate", "sum", "percent", "value")
 
 
 def key_text(key: str, value: Any) -> str:
-    """One key's value as text; "any" where the traffic has none."""
+    """One key's value as text; "none" where the traffic has none."""
     if value is None:
-        return "none"
+        return "unlabelled" if key in LABELS else "none"
     if key == "protocol":
         return PROTOCOLS.get(int(value), str(value))
     if key in ("vni", "vlan"):
@@ -58,7 +64,10 @@ def group_label(keys: Mapping[str, Any]) -> str:
     elif port is not None:
         server = f"port {port}"
     head = " → ".join(str(end) for end in (client, server) if end is not None)
-    named = ("client_ip", "client_net", "server_ip", "server_net", "server_port")
+    named = {"client_ip", "client_net", "server_ip", "server_net", "server_port"}
+    if not head and {"client_location", "server_location"} <= set(keys):
+        head = " → ".join(key_text(key, keys[key]) for key in ("client_location", "server_location"))
+        named |= {"client_location", "server_location"}
     hidden = {"protocol"} if keys.get("protocol") == 6 and len(keys) > 1 else set()
     tail = [key_text(key, value) for key, value in keys.items() if key not in named and key not in hidden]
     return " · ".join(part for part in (head, *tail) if part)

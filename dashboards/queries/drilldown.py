@@ -9,11 +9,15 @@ from typing import Any
 
 from dashboards.queries.spec import QuerySpec
 from dashboards.queries.subjects import Subjects
+from monitors.series.label_keys import LABEL_KEYS
 from wire.filters.grammar import term_for
 
 
 def filter_of(keys: dict[str, Any], spec: QuerySpec, subjects: Subjects) -> str:
-    """Filter text that selects the traffic of one group; empty where everything is meant."""
+    """Filter text that selects the traffic of one group; empty where everything is meant, or where no filter says it:
+    what a label stands for changes with the label."""
+    if any(key in LABEL_KEYS for key in keys):
+        return ""
     own = {monitor.slug: monitor.filter for monitor in subjects.monitors}
     if "monitor" in keys:
         monitors = [own.get(keys["monitor"], "")]

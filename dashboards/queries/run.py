@@ -22,6 +22,7 @@ from dashboards.queries.spec import COMPARE_S, MetricStat, QuerySpec, SpecError
 from dashboards.queries.subjects import Subjects, find_subjects
 from dashboards.queries.timerange import DRAWN_POINTS, RangeError, auto_step, fitting_step, span_text
 from monitors.series.criteria import CannotAnswer
+from monitors.series.label_keys import LABEL_KEYS
 from monitors.series.read import ReadRequest, ReadResult, extent, finest_kept, read
 from wire.filters.grammar import FilterError
 
@@ -110,6 +111,7 @@ def _frame(spec: QuerySpec, subjects: Subjects, span: Span) -> Frame:
         complete_until=result.complete_until,
         other_share=other_share,
         visibility=_visibility(result),
+        warnings=_label_warnings(spec, result),
         names={monitor.slug: monitor.name for monitor in subjects.monitors},
         filters={str(item.keys): filter_of(item.keys, spec, subjects) for item in series},
     )
@@ -252,6 +254,16 @@ def _rest(
     rest_bytes = sum(float(total.whole[key][0]) for key in volume)  # type: ignore[arg-type]
     known = all(key in result.columns for key in volume)
     return series, rest_bytes / all_bytes if all_bytes and known else None
+
+
+def _label_warnings(spec: QuerySpec, result: ReadResult) -> tuple[str, ...]:
+    """Labels stand on groups: what the nodes folded into `other` carries none, so each label's figure lacks a part."""
+    if not (result.other_share and set(spec.by) & set(LABEL_KEYS)):
+        return ()
+    share = f"{result.other_share:.1%}" if result.other_share >= 0.001 else "under 0.1%"
+    return (
+        f"{share.replace('%', ' %')} of all bytes were folded into Other by the nodes, where no label can be told.",
+    )
 
 
 def _compared(spec: QuerySpec, subjects: Subjects, span: Span, frame: Frame) -> Frame:

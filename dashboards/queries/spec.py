@@ -13,6 +13,7 @@ from typing import Any
 from cstor.metrics.columns import METRICS, column_of
 from cstor.metrics.metric import Subject
 from dashboards.queries.timerange import RangeError, TimeRange, zone_of
+from monitors.series.label_keys import LABEL_KEYS
 
 KEYS = (
     "client_ip",
@@ -30,6 +31,7 @@ KEYS = (
     "source",
     "thread",
     "reason",
+    *LABEL_KEYS,
 )
 LAST_HOUR = TimeRange()
 COMPARE_S = {"1d": 86400, "7d": 604800}

@@ -16,6 +16,7 @@ from cstor.metrics.columns import BASES
 from monitors.models import Definition, Monitor
 from monitors.models.group import GROUP_KEYS
 from monitors.series.criteria import CannotAnswer, criteria_sql
+from monitors.series.label_keys import LABEL_KEYS, name_expression
 from monitors.series.packed import moment
 from monitors.series.slices import Slice
 from monitors.series.tiers import OTHER_GROUP, TOTAL_GROUP, table_of
@@ -105,8 +106,7 @@ def answering_revisions(monitors: Sequence[Monitor], by: Sequence[str]) -> list[
     for monitor in monitors:
         for key in wanted:
             if not keeps(monitor.keys, key):
-                kept = ", ".join(monitor.keys) or "no keys"
-                raise CannotAnswer(f'monitor "{monitor.name}" does not keep {key} (it keeps {kept}); group it by {key}')
+                raise CannotAnswer(_not_kept(monitor, key))
     pairs = [(monitor.pk, monitor.revision) for monitor in monitors]
     older = Definition.objects.filter(monitor__in=[monitor.pk for monitor in monitors])
     for definition in older:
@@ -115,12 +115,24 @@ def answering_revisions(monitors: Sequence[Monitor], by: Sequence[str]) -> list[
     return sorted(set(pairs))
 
 
+def _not_kept(monitor: Monitor, key: str) -> str:
+    kept = ", ".join(monitor.keys) or "no keys"
+    if key in LABEL_KEYS:
+        wanted = " or ".join(LABEL_KEYS[key].needs)
+        return f'monitor "{monitor.name}" keeps nothing that tells its {key} (it keeps {kept}); let it keep {wanted}'
+    return f'monitor "{monitor.name}" does not keep {key} (it keeps {kept}); group it by {key}'
+
+
 def keeps(keys: Sequence[str], key: str) -> bool:
+    if key in LABEL_KEYS:
+        return any(needed in keys for needed in LABEL_KEYS[key].needs)
     return key in keys or DERIVED.get(key) in keys or (key == "is_copy" and "vni" in keys)
 
 
 def key_expression(key: str, monitors: Sequence[Monitor]) -> str:
     """SQL of one key of a group; a network out of the address where only that is kept."""
+    if key in LABEL_KEYS:
+        return name_expression(key)
     if key not in GROUP_KEYS:
         raise CannotAnswer(f"groups have no key {key}")
     if key in DERIVED and not all(key in monitor.keys for monitor in monitors):

@@ -13,7 +13,7 @@ from cstor.metrics.registry import METRICS
 from dashboards.queries.frame import Frame, Series
 from dashboards.queries.run import run
 from dashboards.queries.spec import QuerySpec, SpecError
-from monitors.models import Monitor, Node
+from monitors.models import Group, Monitor, Node, Service
 from tests.dashboards.samples import Samples, cover
 from tests.dashboards.traffic import CONVERSATIONS, END, START, Traffic
 
@@ -108,6 +108,17 @@ def test_it_filters_and_says_what_share_is_left_out(traffic: Traffic) -> None:
     wanted = [number for number, keys in enumerate(CONVERSATIONS) if keys["server_port"] == 5432]
     assert of(frame, "bytes", "sum").whole == sum(traffic.bytes_of(number) for number in wanted)
     assert frame.other_share == pytest.approx(traffic.bytes_of(8) / traffic.bytes_of())
+
+
+def test_it_says_what_share_can_carry_no_label(traffic: Traffic) -> None:
+    Group.objects.filter(server_port=443).update(service_id=Service.objects.create(name="Shop").pk)
+    frame = ask(traffic, metrics=["bytes:sum"], by=["service"])
+    assert {item.keys["service"] for item in frame.series} == {"Shop", None}
+    assert frame.other_share == pytest.approx(traffic.bytes_of(8) / traffic.bytes_of())
+    assert frame.warnings[0].endswith(
+        " % of all bytes were folded into Other by the nodes, where no label can be told."
+    )
+    assert set(frame.filters.values()) == {""}
 
 
 def test_it_answers_by_node_and_for_one_node(traffic: Traffic) -> None:

@@ -1,0 +1,54 @@
+"""Labels as keys of a question: which column of a group holds each, where its name is, what a monitor must keep.
+
+Labels stand on groups, so a question by label is answered by groups alone and lacks what the nodes folded into
+`other`, as one with a filter does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db import models
+
+from monitors.models import Application, Location, Monitor, Point, Service
+
+
+@dataclass(frozen=True)
+class LabelKey:
+    """`column` of monitors_group holds the number of a `model`; one of the keys `needs` decides which."""
+
+    column: str
+    model: type[models.Model]
+    needs: tuple[str, ...]
+
+
+LABEL_KEYS = {
+    "service": LabelKey("service_id", Service, ("server_ip", "server_net", "host")),
+    "client_location": LabelKey("client_location_id", Location, ("client_ip", "client_net", "host")),
+    "server_location": LabelKey("server_location_id", Location, ("server_ip", "server_net", "host")),
+    "point": LabelKey("point_id", Point, ("vni", "vlan", "node")),
+    "application": LabelKey("application_id", Application, ("server_port",)),
+}
+
+
+def name_expression(key: str) -> str:
+    """SQL of the label's name for group `g`; NULL for a group that has none."""
+    label = LABEL_KEYS[key]
+    return f"(SELECT l.name FROM {label.model._meta.db_table} l WHERE l.id = g.{label.column})"
+
+
+def none_exists(keys: Sequence[str]) -> str:
+    """The first of these label keys of which there is no label at all, so that all would be unlabelled; else empty."""
+    return next((key for key in keys if key in LABEL_KEYS and not LABEL_KEYS[key].model._default_manager.exists()), "")
+
+
+def none_resolved(keys: Sequence[str], monitors: Sequence[Monitor]) -> str:
+    """The first label key by which no group of these monitors is labelled; else empty."""
+    from monitors.models import Group
+
+    groups = Group.objects.filter(monitor_id__in=[monitor.pk for monitor in monitors])
+    for key in keys:
+        if key in LABEL_KEYS and not groups.filter(**{f"{LABEL_KEYS[key].column}__isnull": False}).exists():
+            return key
+    return ""
