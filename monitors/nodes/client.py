@@ -1,12 +1,13 @@
 """HTTP client of a cStor node (DESIGN 4.2): the only import of requests in the console.
 
 Every failure becomes a NodeError whose text an operator can act on. Time-outs: 3 s to connect, 10 s between bytes,
-30 s for a whole call; packet streams have no limit as a whole.
+30 s for a whole call from its first byte to its last, however the bytes drip; packet streams have no limit as a whole.
 """
 
 from __future__ import annotations
 
 import json
+import ssl
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -16,12 +17,18 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import requests
+import urllib3
+
+from monitors.nodes.deadline import NodeAdapter, until
 
 CONNECT_S = 3.0
 READ_S = 10.0
 WHOLE_S = 30.0
 MAX_LINE_BYTES = 256 << 20
 CHUNK_BYTES = 1 << 16
+
+# Who switched verification off in the form of a node knows: no warning at each pull.
+urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
 
 _threads = local()
 
@@ -50,19 +57,21 @@ class NodeClient:
         self.name = node.name
         self.url = node.url.rstrip("/")
         self.verify = node.verify_tls
+        self.ca: str = getattr(node, "ca_certificate", "") if node.verify_tls else ""
         self.read_s = read_s
         self.whole_s = whole_s
         self.unreadable_lines = 0
+        self._deadline: float | None = None
         self._headers = {"Authorization": f"Bearer {node.token}"} if node.token else {}
 
     def status(self) -> dict[str, Any]:
-        """The node's own account of itself; `clock_skew_ms` is added from its Date header."""
+        """The node's own account of itself; `clock_skew_ms` is added: how far its clock is ahead of ours."""
         sent = time.time()
         with self._call("GET", "status") as response:
             body = _json(response, self._body(response))
             if not isinstance(body, dict):
                 raise NodeError("answered a status that is not a JSON object")
-            body["clock_skew_ms"] = _skew_ms(response.headers.get("Date"), sent, time.time())
+            body["clock_skew_ms"] = _skew_ms(body.get("now"), response.headers.get("Date"), sent, time.time())
             return body
 
     def metrics(self) -> list[dict[str, Any]]:
@@ -104,15 +113,18 @@ class NodeClient:
     ) -> Iterator[PacketAnswer]:
         """A pcap stream; its headers are there at once, its bytes while they arrive."""
         params = {"filter": filter_text, "from": start, "to": stop, "max_bytes": max_bytes, "max_packets": max_packets}
-        with self._call("GET", "packets", params=params) as response:
-            yield PacketAnswer(dict(response.headers), self._chunks(response, whole_s=None))
+        with self._call("GET", "packets", whole_s=None, params=params) as response:
+            yield PacketAnswer(dict(response.headers), self._chunks(response))
 
     @contextmanager
-    def _call(self, method: str, path: str, **options: Any) -> Iterator[requests.Response]:
+    def _call(
+        self, method: str, path: str, whole_s: float | None = WHOLE_S, **options: Any
+    ) -> Iterator[requests.Response]:
         """The response of one call if its status is 200; whatever else happens is a NodeError."""
         options["params"] = {key: value for key, value in options.get("params", {}).items() if value is not None}
-        with self._plain_words():
-            response = _session().request(
+        self._deadline = None if whole_s is None else time.monotonic() + min(whole_s, self.whole_s)
+        with self._plain_words(), until(self._deadline):
+            response = _session(self.ca).request(
                 method,
                 f"{self.url}/api/v1/{path}",
                 headers=self._headers,
@@ -127,9 +139,7 @@ class NodeClient:
                 raise NodeError(self._refusal(response), response.status_code)
             yield response
 
-    def _chunks(self, response: requests.Response, whole_s: float | None = 0.0) -> Iterator[bytes]:
-        limit = self.whole_s if whole_s == 0.0 else whole_s
-        deadline = None if limit is None else time.monotonic() + limit
+    def _chunks(self, response: requests.Response) -> Iterator[bytes]:
         source = response.iter_content(CHUNK_BYTES)
         while True:
             with self._plain_words():
@@ -137,8 +147,6 @@ class NodeClient:
             if chunk is None:
                 return
             yield chunk
-            if deadline is not None and time.monotonic() > deadline:
-                raise NodeError(f"took longer than {limit:.0f} s to answer")
 
     def _body(self, response: requests.Response) -> bytes:
         return b"".join(self._chunks(response))
@@ -148,6 +156,8 @@ class NodeClient:
         host = urlsplit(self.url).netloc
         try:
             yield
+        except ssl.SSLError:
+            raise NodeError("its CA certificate cannot be read: paste it as PEM into the form of the node") from None
         except requests.exceptions.SSLError as error:
             raise NodeError(f"the TLS certificate of {host} is not trusted: {_innermost(error)}") from None
         except requests.exceptions.ConnectTimeout:
@@ -155,11 +165,18 @@ class NodeClient:
                 f"no connection to {host} within {CONNECT_S:.0f} s: is the node up and reachable?"
             ) from None
         except requests.exceptions.ReadTimeout:
-            raise NodeError(f"{host} accepted the call but sent nothing for {self.read_s:.0f} s") from None
+            raise NodeError(self._silence(host)) from None
         except requests.exceptions.ConnectionError as error:
-            raise NodeError(_connection_words(host, str(error))) from None
+            silent = "timed out" in str(error)
+            raise NodeError(self._silence(host) if silent else _connection_words(host, str(error))) from None
         except requests.exceptions.RequestException as error:
             raise NodeError(f"the answer of {host} broke off or is no HTTP: {_innermost(error)}") from None
+
+    def _silence(self, host: str) -> str:
+        """Which of the limits was reached."""
+        if self._deadline is not None and time.monotonic() >= self._deadline:
+            return f"took longer than {self.whole_s:.0f} s to answer"
+        return f"{host} accepted the call but sent nothing for {self.read_s:.0f} s"
 
     def _refusal(self, response: requests.Response) -> str:
         detail = ""
@@ -186,12 +203,17 @@ class PacketAnswer:
         self.chunks = chunks
 
 
-def _session() -> requests.Session:
-    """One connection pool per thread; proxies and .netrc of the environment are left alone, nodes are neighbours."""
-    if not hasattr(_threads, "session"):
-        _threads.session = requests.Session()
-        _threads.session.trust_env = False
-    return _threads.session
+def _session(ca: str) -> requests.Session:
+    """One connection pool per thread and CA; proxies and .netrc of the environment are left alone, nodes are
+    neighbours."""
+    sessions: dict[str, requests.Session] = _threads.__dict__.setdefault("sessions", {})
+    if ca not in sessions:
+        adapter = NodeAdapter(ca)
+        sessions[ca] = requests.Session()
+        sessions[ca].trust_env = False
+        sessions[ca].mount("http://", adapter)
+        sessions[ca].mount("https://", adapter)
+    return sessions[ca]
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -220,15 +242,18 @@ def _json(response: requests.Response, body: bytes) -> Any:
         raise NodeError(f"answered something that is not JSON: {body[:60]!r}") from None
 
 
-def _skew_ms(date: str | None, sent: float, received: float) -> int | None:
-    """How far the node's clock is ahead of ours; its Date header has whole seconds, so less than one is no skew."""
-    if not date:
-        return None
-    try:
-        theirs = parsedate_to_datetime(date).timestamp()
-    except ValueError:
-        return None
-    earliest, latest = sent - 1.0, received
+def _skew_ms(now: Any, date: str | None, sent: float, received: float) -> int | None:
+    """How far the node's clock is ahead of ours, as far as it is certain: it read its clock at some time between our
+    question and its answer. Its Date header, where the status has no `now`, has whole seconds only."""
+    earliest, latest = sent, received
+    if isinstance(now, int | float) and not isinstance(now, bool) and 0 < now < 1e11:
+        theirs = float(now)
+    else:
+        try:
+            theirs = parsedate_to_datetime(date or "").timestamp()
+        except (ValueError, TypeError):
+            return None
+        earliest -= 1.0
     return round(1000 * (min(0.0, theirs - earliest) if theirs < earliest else max(0.0, theirs - latest)))
 
 
