@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ValidationError
 from django.db import models
 
-from monitors.secrets import EncryptedTextField
+from monitors.nodes.certificate import validate_ca_certificate
+from monitors.secrets import EncryptedTextField, validate_token
 
 
 def validate_http_url(value: str) -> None:
@@ -30,7 +31,11 @@ class Origin(models.TextChoices):
 
 
 class Node(models.Model):
-    """One cStor API endpoint. Its failures open a breaker: until `retry_at` nobody is sent there."""
+    """One cStor API endpoint. Its failures open a breaker: until `retry_at` nobody is sent there.
+
+    A node that was found behind its group's address has the group's token and TLS settings (`found_by`); `left_at` says
+    since when the address stands for it no more: it keeps its history, and no group asks it.
+    """
 
     id = models.AutoField(primary_key=True)
     name = models.CharField(max_length=100, unique=True)
@@ -40,15 +45,33 @@ class Node(models.Model):
         validators=[validate_http_url],
         help_text="Where the node's API listens, for example http://127.0.0.1:8801",
     )
-    token = EncryptedTextField(blank=True, default="", help_text="Bearer token of the node; never shown again.")
+    token = EncryptedTextField(
+        blank=True,
+        default="",
+        validators=[validate_token],
+        help_text="Bearer token of the node; never shown again.",
+    )
     verify_tls = models.BooleanField("verify TLS certificate", default=True)
     ca_certificate = models.TextField(
         "CA certificate",
         blank=True,
         default="",
+        validators=[validate_ca_certificate],
         help_text="PEM of your own authority, where the node's certificate is not from a public one.",
     )
+    tls_name = models.CharField(
+        "name in the certificate",
+        max_length=253,
+        blank=True,
+        default="",
+        help_text="Only where the certificate is for another name than the one in the URL: a node that is reached by"
+        " its address, for example.",
+    )
     origin = models.CharField(max_length=10, choices=Origin, default=Origin.ADDED, editable=False)
+    found_by = models.ForeignKey(
+        "monitors.NodeGroup", on_delete=models.SET_NULL, null=True, editable=False, related_name="found"
+    )
+    left_at = models.DateTimeField(null=True, editable=False)
     enabled = models.BooleanField(default=True)
 
     status = models.JSONField(default=dict, blank=True, editable=False)

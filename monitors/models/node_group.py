@@ -1,7 +1,7 @@
 """Groups of nodes: a monitor that asks a group asks whoever is a member at that moment.
 
 Whom a monitor asks is the view `monitors_target` (monitor_id, node_id): its own nodes, the members of its groups, and
-every node where one of its groups is of all nodes. Nothing else decides it.
+every node where one of its groups is of all nodes (but those that left their cluster). Nothing else decides it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 from django.db import models
 
 from monitors.models.node import Node, validate_http_url
-from monitors.secrets import EncryptedTextField
+from monitors.nodes.certificate import validate_ca_certificate
+from monitors.secrets import EncryptedTextField, validate_token
 
 
 class NodeGroup(models.Model):
@@ -29,9 +30,17 @@ class NodeGroup(models.Model):
         help_text="URL of the cluster, for example http://cstor.internal:8811: each address that its host name"
         " resolves to becomes a member.",
     )
-    token = EncryptedTextField(blank=True, default="", help_text="Bearer token of nodes that are found.")
+    token = EncryptedTextField(
+        blank=True, default="", validators=[validate_token], help_text="Bearer token of nodes that are found."
+    )
     verify_tls = models.BooleanField("verify TLS certificate", default=True)
-    ca_certificate = models.TextField("CA certificate", blank=True, default="")
+    ca_certificate = models.TextField(
+        "CA certificate",
+        blank=True,
+        default="",
+        validators=[validate_ca_certificate],
+        help_text="PEM of your own authority, for nodes that are found or announce themselves.",
+    )
     looked_at = models.DateTimeField(null=True, editable=False)
     error = models.TextField(blank=True, default="", editable=False)
 
@@ -40,6 +49,9 @@ class NodeGroup(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def get_absolute_url(self) -> str:
+        return f"/nodes/groups/{self.pk}/"
 
 
 class Target(models.Model):
