@@ -21,6 +21,7 @@ class Pull(models.Model):
     (epoch second of its start, as text) to [the node's revision that was pulled, the newest that the node told]; where
     they differ the hour is pulled anew. `refused` counts rows dated after tomorrow. `stale`: covered stretches that
     somebody asked to be pulled again under the present definition; they are replaced one by one, the newest first.
+    `rows_per_s` at `last_run`: what came counts in full at once and half after 42 s, so it is about the last minute.
     """
 
     pk = models.CompositePrimaryKey("monitor_id", "node_id")
@@ -41,6 +42,7 @@ class Pull(models.Model):
     last_run = models.DateTimeField(null=True)
     rows = models.BigIntegerField(default=0, db_default=0)
     refused = models.BigIntegerField(default=0, db_default=0)
+    rows_per_s = models.FloatField(default=0.0, db_default=0.0)
 
     class Meta:
         db_table = "monitors_pull"

@@ -18,7 +18,7 @@ from django.db import connection, transaction
 from psycopg2.extras import execute_values
 
 from monitors.fields import from_multirange, to_multirange
-from monitors.intervals import Interval, Intervals, clip, normalized, union
+from monitors.intervals import Interval, Intervals, intersect, normalized, union
 from monitors.models.group import GROUP_KEYS
 from monitors.pulls.answer import Answer
 from monitors.pulls.plan import Window, merged_revisions
@@ -37,7 +37,7 @@ _known_groups: dict[int, set[int]] = {}
 @dataclass(frozen=True)
 class Brought:
     """What one pull of one monitor brought from the node. `quiet` is known to be without traffic, `told` are the
-    revisions of all hours by the node's status."""
+    revisions of all hours by the node's status, `settled` need not be pulled again any more."""
 
     monitor_id: int
     revision: int
@@ -47,6 +47,7 @@ class Brought:
     lost: Intervals = ()
     quiet: Intervals = ()
     probed: Intervals = ()
+    settled: Intervals = ()
     took_ms: int = 0
     error: str = ""
     told: dict[str, int] = field(default_factory=dict)
@@ -158,7 +159,7 @@ def _without_doubles(one: Brought, covered: Intervals, written: Written) -> Brou
     """Leave out windows that touch what is covered; a replaced one must be covered wholly."""
     kept = []
     for window, answer in one.answers:
-        overlap = clip(covered, *answer.covered[0]) if answer.covered else ()
+        overlap = intersect(covered, answer.covered)
         if overlap == (normalized(answer.covered) if window.replace else ()):
             kept.append((window, answer))
             covered = union(covered, answer.covered)
@@ -208,6 +209,7 @@ def _record(cursor: Any, node_id: int, lease: UUID, brought: Sequence[Brought], 
                 to_multirange(gone),
                 json.dumps(merged_revisions(known, told, covered_before, pulled, replaced)),
                 to_multirange(one.probed),
+                to_multirange(one.settled),
                 dt.datetime.fromtimestamp(one.next_run, UTC),
                 one.took_ms,
                 sum(len(answer.rows) for _, answer in one.answers),
@@ -217,16 +219,18 @@ def _record(cursor: Any, node_id: int, lease: UUID, brought: Sequence[Brought], 
         )
     sql = """
         UPDATE monitors_pull p SET covered = p.covered + v.covered, lost = p.lost + v.lost - v.covered,
-          revisions = v.revisions, probed = p.probed + v.probed, next_run = v.next_run,
+          revisions = v.revisions, probed = p.probed + v.probed, stale = p.stale - v.settled, next_run = v.next_run,
           lease = NULL, lease_until = NULL, error = v.error,
           failures = CASE WHEN v.error = '' THEN 0 ELSE p.failures + 1 END, took_ms = v.took_ms, last_run = v.ran,
-          rows = p.rows + v.rows, refused = p.refused + v.refused
-        FROM (VALUES %s) v (monitor_id, covered, lost, revisions, probed, next_run, took_ms, rows, refused,
+          rows = p.rows + v.rows, refused = p.refused + v.refused,
+          rows_per_s = p.rows_per_s * exp(-least(extract(epoch FROM v.ran - coalesce(p.last_run, v.ran)), 600) / 60)
+            + v.rows / 60.0
+        FROM (VALUES %s) v (monitor_id, covered, lost, revisions, probed, settled, next_run, took_ms, rows, refused,
           error, ran, lease, node_id)
         WHERE p.monitor_id = v.monitor_id AND p.node_id = v.node_id AND p.lease = v.lease"""
     template = (
-        "(%s, %s::int8multirange, %s::int8multirange, %s::jsonb, %s::int8multirange, %s::timestamptz, %s, %s, %s, %s,"
-        f" to_timestamp({now!r}), '{lease}'::uuid, {node_id})"
+        "(%s, %s::int8multirange, %s::int8multirange, %s::jsonb, %s::int8multirange, %s::int8multirange,"
+        f" %s::timestamptz, %s, %s, %s, %s, to_timestamp({now!r}), '{lease}'::uuid, {node_id})"
     )
     if rows:
         execute_values(cursor.cursor, sql, rows, template=template, page_size=1000)
