@@ -18,8 +18,12 @@ from urllib.parse import urlsplit
 
 import requests
 import urllib3
+from django.core.exceptions import ValidationError
 
-from monitors.nodes.deadline import NodeAdapter, until
+from monitors.nodes.certificate import told_certificate
+from monitors.nodes.deadline import until
+from monitors.nodes.tls import Trust, TrustAdapter, refusal
+from monitors.secrets import UNREADABLE, Unreadable, validate_token
 
 CONNECT_S = 3.0
 READ_S = 10.0
@@ -56,22 +60,25 @@ class NodeClient:
     def __init__(self, node: NodeAddress, read_s: float = READ_S, whole_s: float = WHOLE_S) -> None:
         self.name = node.name
         self.url = node.url.rstrip("/")
-        self.verify = node.verify_tls
-        self.ca: str = getattr(node, "ca_certificate", "") if node.verify_tls else ""
+        self._trust = Trust.of(node)
+        self._token = node.token
         self.read_s = read_s
         self.whole_s = whole_s
         self.unreadable_lines = 0
         self._deadline: float | None = None
-        self._headers = {"Authorization": f"Bearer {node.token}"} if node.token else {}
 
     def status(self) -> dict[str, Any]:
-        """The node's own account of itself; `clock_skew_ms` is added: how far its clock is ahead of ours."""
+        """The node's own account of itself; added are `clock_skew_ms`, how far its clock is ahead of ours, and over TLS
+        `certificate`."""
         sent = time.time()
         with self._call("GET", "status") as response:
+            certificate = _certificate(response)
             body = _json(response, self._body(response))
             if not isinstance(body, dict):
                 raise NodeError("answered a status that is not a JSON object")
             body["clock_skew_ms"] = _skew_ms(body.get("now"), response.headers.get("Date"), sent, time.time())
+            if certificate:
+                body["certificate"] = certificate
             return body
 
     def metrics(self) -> list[dict[str, Any]]:
@@ -123,13 +130,13 @@ class NodeClient:
         """The response of one call if its status is 200; whatever else happens is a NodeError."""
         options["params"] = {key: value for key, value in options.get("params", {}).items() if value is not None}
         self._deadline = None if whole_s is None else time.monotonic() + min(whole_s, self.whole_s)
+        headers = self._headers()
         with self._plain_words(), until(self._deadline):
-            response = _session(self.ca).request(
+            response = _session(self._trust).request(
                 method,
                 f"{self.url}/api/v1/{path}",
-                headers=self._headers,
+                headers=headers,
                 timeout=(CONNECT_S, self.read_s),
-                verify=self.verify,
                 stream=True,
                 allow_redirects=False,
                 **options,
@@ -138,6 +145,20 @@ class NodeClient:
             if response.status_code != 200:
                 raise NodeError(self._refusal(response), response.status_code)
             yield response
+
+    def _headers(self) -> dict[str, str]:
+        """The token, where there is one that a header can carry: requests would print any other in its error."""
+        if isinstance(self._token, Unreadable):
+            raise NodeError(UNREADABLE)
+        try:
+            validate_token(self._token)
+        except ValidationError:
+            raise NodeError("its token has characters that no header can carry: write it again") from None
+        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        if self._trust.name:
+            port = urlsplit(self.url).port
+            headers["Host"] = f"{self._trust.name}:{port}" if port else self._trust.name
+        return headers
 
     def _chunks(self, response: requests.Response) -> Iterator[bytes]:
         source = response.iter_content(CHUNK_BYTES)
@@ -159,7 +180,7 @@ class NodeClient:
         except ssl.SSLError:
             raise NodeError("its CA certificate cannot be read: paste it as PEM into the form of the node") from None
         except requests.exceptions.SSLError as error:
-            raise NodeError(f"the TLS certificate of {host} is not trusted: {_innermost(error)}") from None
+            raise NodeError(refusal(host, _innermost(error), self._trust)) from None
         except requests.exceptions.ConnectTimeout:
             raise NodeError(
                 f"no connection to {host} within {CONNECT_S:.0f} s: is the node up and reachable?"
@@ -183,6 +204,8 @@ class NodeClient:
         try:
             body = json.loads(self._body(response)[:10_000])
             detail = str(body.get("detail") or body.get("title") or "") if isinstance(body, dict) else ""
+            # What we show and log never repeats the token, even where the node's answer does.
+            detail = detail.replace(self._token, "…") if self._token else detail
         except (ValueError, NodeError):
             pass
         status = response.status_code
@@ -203,17 +226,24 @@ class PacketAnswer:
         self.chunks = chunks
 
 
-def _session(ca: str) -> requests.Session:
-    """One connection pool per thread and CA; proxies and .netrc of the environment are left alone, nodes are
+def _session(trust: Trust) -> requests.Session:
+    """One connection pool per thread and trust; proxies and .netrc of the environment are left alone, nodes are
     neighbours."""
-    sessions: dict[str, requests.Session] = _threads.__dict__.setdefault("sessions", {})
-    if ca not in sessions:
-        adapter = NodeAdapter(ca)
-        sessions[ca] = requests.Session()
-        sessions[ca].trust_env = False
-        sessions[ca].mount("http://", adapter)
-        sessions[ca].mount("https://", adapter)
-    return sessions[ca]
+    sessions: dict[Trust, requests.Session] = _threads.__dict__.setdefault("sessions", {})
+    if trust not in sessions:
+        adapter = TrustAdapter(trust)
+        sessions[trust] = requests.Session()
+        sessions[trust].trust_env = False
+        sessions[trust].mount("http://", adapter)
+        sessions[trust].mount("https://", adapter)
+    return sessions[trust]
+
+
+def _certificate(response: requests.Response) -> dict[str, Any] | None:
+    """What the node presented, also where nobody verified it; before the body is read, after which the socket is
+    gone."""
+    sock = getattr(getattr(response.raw, "connection", None), "sock", None)
+    return told_certificate(sock.getpeercert(binary_form=True)) if isinstance(sock, ssl.SSLSocket) else None
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
