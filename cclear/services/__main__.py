@@ -7,11 +7,14 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from types import FrameType
 
 from cclear.environment import EnvironmentProblem, data_dir
 from cclear.services.account import ServiceProblem
 from cclear.services.servers import Servers, private_environment
+
+LOOK_EVERY_S = 2.0
 
 
 def main() -> int:
@@ -28,7 +31,7 @@ def main() -> int:
         signal.signal(number, _interrupt)
     try:
         servers.start()
-        return _run(options.command)
+        return _run(options.command, servers)
     except KeyboardInterrupt:
         return 130
     except (ServiceProblem, EnvironmentProblem) as problem:
@@ -44,8 +47,8 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _run(command: list[str]) -> int:
-    """The command's exit status; signals that only we got are handed on to it."""
+def _run(command: list[str], servers: Servers) -> int:
+    """The command's exit status; signals that only we got are handed on to it, and servers that die are started."""
     try:
         process = subprocess.Popen(command, env=os.environ | private_environment(data_dir()))
     except OSError as error:
@@ -58,8 +61,17 @@ def _run(command: list[str]) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, hand_on)
-    status = process.wait()
+    status = _wait(process, servers)
     return status if status >= 0 else 128 - status
+
+
+def _wait(process: subprocess.Popen[bytes], servers: Servers) -> int:
+    while True:
+        try:
+            return process.wait(timeout=LOOK_EVERY_S)
+        except subprocess.TimeoutExpired:
+            for line in servers.heal():
+                print(f"{time.strftime('%H:%M:%S')}  {line}", file=sys.stderr, flush=True)
 
 
 def _terminal_tells_all() -> bool:

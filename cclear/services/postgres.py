@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import os
 import shlex
 import subprocess
 from collections.abc import Mapping
@@ -14,7 +16,7 @@ from psycopg2 import sql
 
 from cclear import data_dir
 from cclear.services.account import Account, ServiceProblem
-from cclear.services.sockets import make_socket_folder, socket_folder
+from cclear.services.sockets import answers, make_socket_folder, socket_folder
 
 USER = "cclear"
 DATABASE = "cclear"
@@ -57,6 +59,10 @@ class Postgres:
     def is_running(self) -> bool:
         return self.cluster.exists() and self._control("status").returncode == 0
 
+    def answers(self) -> bool:
+        """Whether it takes connections; cheap enough to be asked every other second."""
+        return answers(self._socket_folder() / ".s.PGSQL.5432")
+
     def start(self) -> None:
         """Start the server and wait until it answers, or adopt the one that runs on this folder."""
         account = Account.of_servers(self.data)
@@ -64,6 +70,7 @@ class Postgres:
         account.must_reach(self.folder)
         if not self.cluster.exists():
             self._initialise(account)
+        self._reap()
         if not self.is_running():
             self._launch(account)
         self._make_database()
@@ -103,6 +110,12 @@ class Postgres:
         started = self._control("start", "-w", "-t", "600", "-l", str(self.log), "-o", options)
         if started.returncode != 0:
             raise ServiceProblem(f"PostgreSQL did not start: {self._reason(started.stderr)} (see {self.log})")
+
+    def _reap(self) -> None:
+        """Take note of a server that died as our child, which it is where we are process 1 of a container: as long as
+        nobody does, PostgreSQL believes that its predecessor still runs."""
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            os.waitpid(int((self.cluster / "postmaster.pid").read_text().split()[0]), os.WNOHANG)
 
     def _control(self, verb: str, *words: str) -> subprocess.CompletedProcess[str]:
         account = Account.of_servers(self.data)

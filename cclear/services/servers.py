@@ -12,7 +12,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg2
+
 from cclear import data_dir
+from cclear.services.account import ServiceProblem
 from cclear.services.postgres import Postgres
 from cclear.services.sockets import remove_socket_folder
 from cclear.services.valkey import Valkey
@@ -45,6 +48,19 @@ class Servers:
             fcntl.flock(self._users, fcntl.LOCK_SH)
             for member in self.members:
                 member.start()
+
+    def heal(self) -> list[str]:
+        """Start again what has died; a line for each that is back, or that does not come back yet."""
+        said = []
+        for member in self.members:
+            if not member.answers():
+                with self._turn():
+                    try:
+                        member.start()
+                        said.append(f"{member.label} had died and runs again")
+                    except (ServiceProblem, psycopg2.Error) as problem:
+                        said.append(f"{member.label} has died and does not start yet: {problem}")
+        return said
 
     def stop(self) -> None:
         """Stop the servers unless another command still uses them."""

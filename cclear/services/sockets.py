@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import socket
 import stat
 from pathlib import Path
 
@@ -21,6 +22,17 @@ def socket_folder(data: Path) -> Path:
         return folder
     digest = hashlib.blake2b(os.fsencode(data), digest_size=6).hexdigest()
     return Path("/tmp") / f"cclear-{digest}"
+
+
+def answers(path: Path) -> bool:
+    """Whether somebody takes connections on this unix socket."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(5)
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+        return True
 
 
 def make_socket_folder(data: Path, account: Account) -> Path:

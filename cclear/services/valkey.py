@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cclear import data_dir
 from cclear.services.account import Account, ServiceProblem
-from cclear.services.sockets import make_socket_folder, socket_folder
+from cclear.services.sockets import answers, make_socket_folder, socket_folder
 
 _START_S = 60
 _STOP_S = 60
@@ -31,6 +31,10 @@ class Valkey:
 
     def is_running(self) -> bool:
         return self._ask("PING").startswith("+PONG")
+
+    def answers(self) -> bool:
+        """Whether it takes connections; one that is busy or still reads its file does."""
+        return answers(self._socket())
 
     def start(self) -> None:
         """Start the server and wait until it has read its file and answers, or adopt the one that runs."""

@@ -7,8 +7,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import psycopg2
 import pytest
 
@@ -114,6 +116,38 @@ cursor = psycopg2.connect(os.environ["DATABASE_URL"]).cursor()
 cursor.execute("SELECT pg_postmaster_start_time()::text")
 print(cursor.fetchone()[0])
 """
+
+
+def test_it_starts_a_killed_server_again(data: Path) -> None:
+    process = _start(data, "sh", "-c", f"touch {data}/ready; exec sleep 300")
+    try:
+        _wait_for(data / "ready")
+        first = int((data / "postgres" / "data" / "postmaster.pid").read_text().split()[0])
+        os.kill(first, signal.SIGKILL)
+        (broker,) = [each for each in psutil.process_iter(["cwd"]) if each.info["cwd"] == str(data / "valkey")]
+        broker.kill()
+        _until(lambda: Valkey(data).is_running() and _is_answered(data))
+        assert int((data / "postgres" / "data" / "postmaster.pid").read_text().split()[0]) != first
+    finally:
+        process.terminate()
+        _, err = process.communicate(timeout=60)
+    assert "PostgreSQL had died and runs again" in err
+    assert "Valkey had died and runs again" in err
+    assert not Postgres(data).is_running()
+
+
+def _is_answered(data: Path) -> bool:
+    try:
+        return _query(Postgres(data).url(), "SELECT 1") == 1
+    except psycopg2.OperationalError:
+        return False
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def test_it_keeps_what_was_written_before(data: Path) -> None:
