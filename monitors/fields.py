@@ -6,8 +6,11 @@ A set of seconds is a sorted tuple of half-open (start, stop) pairs in epoch sec
 from __future__ import annotations
 
 import re
+from ipaddress import ip_network
 from typing import Any
 
+from django import forms
+from django.core.exceptions import ValidationError
 from django.db import models
 
 from monitors.intervals import Intervals
@@ -47,3 +50,23 @@ class CidrField(models.Field):
 
     def db_type(self, connection: Any) -> str:
         return "cidr"
+
+    def to_python(self, value: Any) -> str | None:
+        """Checked and in canonical form; an address is a network of one."""
+        return None if value is None else network_of(str(value))
+
+    def formfield(self, **kwargs: Any) -> Any:
+        return super().formfield(**{"form_class": forms.CharField, **kwargs})
+
+
+def network_of(text: str) -> str:
+    """A network as PostgreSQL prints it; ValidationError for what is none, or has bits beyond its mask."""
+    try:
+        return str(ip_network(text.strip()))
+    except ValueError:
+        pass
+    try:
+        meant = ip_network(text.strip(), strict=False)
+    except ValueError:
+        raise ValidationError(f"{text.strip() or 'Nothing'} is no network; write 10.2.0.0/16 or 10.2.3.4.") from None
+    raise ValidationError(f"{text.strip()} is an address inside {meant}; write the network itself or the address.")

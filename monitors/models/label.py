@@ -1,14 +1,17 @@
 """Labels: names that people give to addresses, networks, ports and places of capture.
 
 They resolve on groups (`monitors_group` has a column for each), when a group is first seen and again when labels
-change: every change raises the one number in `LabelRevision`, and groups of a lower one are resolved anew. Where
-several fit, the longest prefix wins, then the one that names a port, then the lower weight.
+change: every change raises the number in `LabelRevision`, and a task resolves what is there anew (`monitors.labels`).
+Where several fit, the longest prefix wins, then the one that names a port, then the lower weight.
 """
 
 from __future__ import annotations
 
+import re
+from ipaddress import ip_address
 from typing import Any
 
+from django.contrib.postgres.indexes import GistIndex
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -25,10 +28,11 @@ class TransportProtocol(models.IntegerChoices):
 
 
 class LabelRevision(models.Model):
-    """One row: how often labels have changed. A group whose `labels_revision` is lower waits to be resolved."""
+    """One row: how often labels have changed, and up to which of these changes all groups are resolved."""
 
     id = models.SmallIntegerField(primary_key=True, default=1)
     revision = models.IntegerField(default=1)
+    resolved = models.IntegerField(default=0)
 
     class Meta:
         default_permissions = ()
@@ -71,6 +75,7 @@ class ServiceEndpoint(models.Model):
 
     class Meta:
         default_permissions = ()
+        indexes = [GistIndex(fields=["network"], opclasses=["inet_ops"], name="service_network")]
 
     def __str__(self) -> str:
         ports = "" if self.port_from is None else f" port {self.port_from}"
@@ -82,17 +87,36 @@ class ServiceEndpoint(models.Model):
         super().save(*args, **kwargs)
 
     def clean(self) -> None:
-        if self.port_to is not None and (self.port_from is None or self.port_to < self.port_from):
-            raise ValidationError({"port_to": "The last port cannot be before the first."})
+        _check_ports(self.port_from, self.port_to)
 
 
 class Location(Label):
-    """Where addresses are: networks, in places that lie in other places."""
+    """Where addresses are: networks, in places that lie in other places. `top` is the outermost of them."""
 
-    parent = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="children")
+    parent = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="children",
+        verbose_name="lies in",
+        help_text="The place that this one is a part of.",
+    )
+    top = models.ForeignKey(
+        "self", on_delete=models.DO_NOTHING, null=True, editable=False, related_name="+", db_constraint=False
+    )
 
     class Meta(Label.Meta):
         pass
+
+    def clean(self) -> None:
+        seen = {self.pk}
+        place = self.parent
+        while place is not None and self.pk is not None:
+            if place.pk in seen:
+                raise ValidationError({"parent": f"{place} lies in {self} already: a place cannot lie in itself."})
+            seen.add(place.pk)
+            place = place.parent
 
 
 class LocationNetwork(models.Model):
@@ -101,6 +125,7 @@ class LocationNetwork(models.Model):
 
     class Meta:
         default_permissions = ()
+        indexes = [GistIndex(fields=["network"], opclasses=["inet_ops"], name="location_network")]
 
     def __str__(self) -> str:
         return str(self.network)
@@ -115,6 +140,10 @@ class Point(Label):
 
     class Meta(Label.Meta):
         pass
+
+    def clean(self) -> None:
+        if self.node_id is None and self.vni is None and self.vlan is None:
+            raise ValidationError("Name at least one of node, VNI and VLAN: this would be everywhere.")
 
 
 class Application(Label):
@@ -143,6 +172,14 @@ class ApplicationPort(models.Model):
             self.port_to = self.port_from
         super().save(*args, **kwargs)
 
+    def clean(self) -> None:
+        _check_ports(self.port_from, self.port_to)
+
+
+def _check_ports(first: int | None, last: int | None) -> None:
+    if last is not None and (first is None or last < first):
+        raise ValidationError({"port_to": "The last port cannot be before the first."})
+
 
 class NameSource(models.TextChoices):
     IMPORTED = "imported", "Imported"
@@ -167,8 +204,25 @@ class HostName(models.Model):
         return f"{self.address} {self.name}"
 
 
+def validate_nameserver(text: str) -> None:
+    if nameserver_of(text) is None:
+        raise ValidationError("An address such as 10.0.0.53, 10.0.0.53:5353 or [fd00::53]:53.")
+
+
+def nameserver_of(text: str) -> tuple[str, int] | None:
+    """(address, port) of what a person writes; None for what is neither."""
+    found = re.fullmatch(r"\[([0-9a-fA-F:.]+)\](?::(\d{1,5}))?|([0-9.]+)(?::(\d{1,5}))?|([0-9a-fA-F:]+)", text.strip())
+    if found is None:
+        return None
+    address, port = found[1] or found[3] or found[5], int(found[2] or found[4] or 53)
+    try:
+        return (str(ip_address(address)), port) if 0 < port < 65_536 else None
+    except ValueError:
+        return None
+
+
 class NameSettings(models.Model):
-    """One row: whether names are looked up, and how many a second."""
+    """One row: whether names are looked up, how many a second over all workers, and until when that is spent."""
 
     id = models.SmallIntegerField(primary_key=True, default=1, editable=False)
     reverse_dns = models.BooleanField(
@@ -177,6 +231,14 @@ class NameSettings(models.Model):
     per_second = models.IntegerField(
         "look-ups per second", default=10, validators=[MinValueValidator(1), MaxValueValidator(1000)]
     )
+    nameserver = models.CharField(
+        max_length=100,
+        blank=True,
+        default="",
+        validators=[validate_nameserver],
+        help_text="Address of the DNS server, with :port where it is not 53. Empty: the machine's own.",
+    )
+    spent_until = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         verbose_name_plural = "name settings"
