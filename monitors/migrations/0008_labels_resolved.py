@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import django.contrib.postgres.indexes
 import django.db.models.deletion
-import monitors.models.label
 from django.db import migrations, models
+
+import monitors.models.label
 
 
 class Migration(migrations.Migration):
