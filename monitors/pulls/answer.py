@@ -1,86 +1,97 @@
-"""What an answer is once it is checked: columns of rows, and what the node said of the window they belong to."""
+"""What an answer is once it is checked: columns of rows, and what the node said of the window they belong to.
+
+Columns are arrays: a pull has eighty of them, and handling each cell by itself costs more than the database does.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import accumulate
 
+import numpy as np
+from numpy.typing import NDArray
+
+from cstor.metrics.histogram import PAIR, Cells
 from monitors.intervals import Intervals, intersect, union
 from monitors.series.groups import Values
 
-PAIR_BYTES = 4
+Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+# No base is negative, so this is null: nothing was counted there.
+ABSENT = -(2**63)
 
 
 class BadAnswer(Exception):
     """What is wrong with an answer, in words for the pull state."""
 
 
-@dataclass(frozen=True)
-class Histogram:
-    """One histogram column: pairs per row, and all pairs as the samples table stores them."""
-
-    lengths: list[int]
-    pairs: bytes
-
-    def only(self, keep: Sequence[int]) -> Histogram:
-        starts = [0, *accumulate(size * PAIR_BYTES for size in self.lengths)]
-        return Histogram(
-            [self.lengths[number] for number in keep],
-            b"".join(self.pairs[starts[number] : starts[number + 1]] for number in keep),
-        )
-
-    def plus(self, other: Histogram) -> Histogram:
-        return Histogram([*self.lengths, *other.lengths], self.pairs + other.pairs)
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rows:
     """Columns of equal length; `groups` names every group but total and other."""
 
-    t: list[int]
-    group: list[int]
-    scalars: dict[str, list[int | None]]
-    histograms: dict[str, Histogram]
+    t: Ints
+    group: Ints
+    scalars: Mapping[str, Ints]
+    histograms: Mapping[str, Cells]
     groups: dict[int, Values]
 
     def __len__(self) -> int:
         return len(self.t)
 
-    def only(self, keep: Sequence[int]) -> Rows:
-        """The rows of these numbers."""
-        ids = [self.group[number] for number in keep]
-        named = set(ids)
+    def only(self, keep: Mask) -> Rows:
+        """The rows that are marked."""
+        ids = self.group[keep]
+        named = set(ids.tolist())
         return Rows(
-            [self.t[number] for number in keep],
+            self.t[keep],
             ids,
-            {key: [column[number] for number in keep] for key, column in self.scalars.items()},
-            {key: column.only(keep) for key, column in self.histograms.items()},
+            {key: column[keep] for key, column in self.scalars.items()},
+            {
+                key: Cells(cells.lengths[keep], cells.pairs[np.repeat(keep, cells.lengths)])
+                for key, cells in self.histograms.items()
+            },
             {number: values for number, values in self.groups.items() if number in named},
         )
 
     def within(self, intervals: Intervals) -> Rows:
         """The rows whose time lies in a set of seconds."""
-        keep = [n for n, t in enumerate(self.t) if any(start <= t < stop for start, stop in intervals)]
-        return self if len(keep) == len(self.t) else self.only(keep)
+        keep = np.zeros(len(self), dtype=bool)
+        for start, stop in intervals:
+            keep |= (self.t >= start) & (self.t < stop)
+        return self if keep.all() else self.only(keep)
 
     def plus(self, other: Rows) -> Rows:
         """Both, one after the other; a column that one of them lacks is filled up with nulls."""
-        n, m = len(self), len(other)
-        scalars = {
-            key: [*self.scalars.get(key, [None] * n), *other.scalars.get(key, [None] * m)]
-            for key in {**self.scalars, **other.scalars}
-        }
-        histograms = {
-            key: self.histograms.get(key, Histogram([0] * n, b"")).plus(
-                other.histograms.get(key, Histogram([0] * m, b""))
-            )
-            for key in {**self.histograms, **other.histograms}
-        }
-        return Rows([*self.t, *other.t], [*self.group, *other.group], scalars, histograms, self.groups | other.groups)
+        sides = (self, other)
+        return Rows(
+            np.concatenate([self.t, other.t]),
+            np.concatenate([self.group, other.group]),
+            {
+                key: np.concatenate([rows.scalars.get(key, _absent(len(rows))) for rows in sides])
+                for key in {**self.scalars, **other.scalars}
+            },
+            {
+                key: _joined(*(rows.histograms.get(key, _empty(len(rows))) for rows in sides))
+                for key in {**self.histograms, **other.histograms}
+            },
+            self.groups | other.groups,
+        )
 
 
-@dataclass(frozen=True)
+def _absent(n: int) -> Ints:
+    return np.full(n, ABSENT, dtype=np.int64)
+
+
+def _empty(n: int) -> Cells:
+    return Cells(np.zeros(n, dtype=np.int64), np.zeros(0, dtype=PAIR))
+
+
+def _joined(one: Cells, two: Cells) -> Cells:
+    return Cells(np.concatenate([one.lengths, two.lengths]), np.concatenate([one.pairs, two.pairs]))
+
+
+@dataclass(frozen=True, eq=False)
 class Answer:
     """What one window brought. `covered` may be less than was asked: data ends at `complete_until`."""
 

@@ -9,16 +9,20 @@ from __future__ import annotations
 import base64
 import binascii
 import math
+import struct
 from collections.abc import Callable
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from typing import Any
 
+import numpy as np
+
 from cstor.metrics.columns import column_of
+from cstor.metrics.histogram import PAIR, Cells
 from cstor.metrics.metric import SUBJECTS, Base, Subject
 from cstor.metrics.registry import BASES_OF
 from monitors.intervals import Intervals, clip, normalized
-from monitors.pulls.answer import PAIR_BYTES, Answer, BadAnswer, Histogram, Rows
+from monitors.pulls.answer import ABSENT, Answer, BadAnswer, Ints, Mask, Rows
 from monitors.pulls.plan import FUTURE_S, Probe, Window
 from monitors.series.groups import KeyValue, Values, group_id
 from monitors.series.tiers import OTHER_GROUP, TOTAL_GROUP
@@ -78,7 +82,7 @@ def busy_times(answer: dict[str, Any], probe: Probe) -> list[int]:
     head = _Head(answer)
     if head.complete_until < probe.stop:
         raise BadAnswer("the node is not complete over a stretch of its past")
-    return _times(answer.get("columns", answer).get("t"))
+    return _times(answer.get("columns", answer).get("t")).tolist()
 
 
 class _Head:
@@ -122,28 +126,34 @@ def told_revisions(told: Any) -> dict[str, int]:
         raise BadAnswer("revisions is not a map of hour to number") from None
 
 
-def _times(column: Any) -> list[int]:
-    if not isinstance(column, list) or not set(map(type, column)) <= {int}:
+def _times(column: Any) -> Ints:
+    if not isinstance(column, list):
         raise BadAnswer("column t is missing or not of whole seconds")
-    return column
+    try:
+        t = _packed(column)
+    except struct.error:
+        raise BadAnswer("column t is missing or not of whole seconds") from None
+    return t
 
 
-def _kept(
-    t: list[int], window: Window, step: int, complete: tuple[int, int], now: float
-) -> tuple[list[int] | None, int]:
-    """Numbers of the rows to keep (None: all) and how many are dated after tomorrow."""
-    if not t:
+def _packed(values: list[Any]) -> Ints:
+    """Integers as an array. struct takes nothing else for one, and is twice as quick as NumPy with a list."""
+    return np.frombuffer(struct.pack(f"{len(values)}q", *values), dtype=np.int64)
+
+
+def _kept(t: Ints, window: Window, step: int, complete: tuple[int, int], now: float) -> tuple[Mask | None, int]:
+    """Which rows to keep (None: all) and how many are dated after tomorrow."""
+    if not len(t):
         return None, 0
     tomorrow = int(now) + FUTURE_S
-    low, high = min(t), max(t)
-    if any(second % step for second in set(t)):
+    low, high = int(t.min()), int(t.max())
+    if (t % step).any():
         raise BadAnswer(f"a time is no multiple of the step of {step} s")
     if low < window.start or (high >= window.stop and high <= tomorrow):
         raise BadAnswer("a row lies outside the window that was asked for")
     if low >= complete[0] and high < complete[1]:
         return None, 0
-    refused = sum(second > tomorrow for second in t)
-    return [number for number, second in enumerate(t) if complete[0] <= second < complete[1]], refused
+    return (t >= complete[0]) & (t < complete[1]), int((t > tomorrow).sum())
 
 
 def _groups(columns: dict[str, Any], by: list[str], n: int, revision: int) -> tuple[dict[int, Values], list[int]]:
@@ -155,15 +165,14 @@ def _groups(columns: dict[str, Any], by: list[str], n: int, revision: int) -> tu
     other, total = (_column(columns, key, n, required=False) for key in ("is_other", "is_total"))
     groups: dict[int, Values] = {}
     ids: list[int] = []
-    for is_other, is_total, *row in zip(other, total, *values, strict=True):
+    for is_other, is_total, row in zip(other, total, zip(*values, strict=True), strict=True):
         if is_total or is_other:
             ids.append(TOTAL_GROUP if is_total else OTHER_GROUP)
             continue
         try:
-            number, named = _named(revision, kept, tuple(row))
+            number, groups[number] = _named(revision, kept, row)
         except TypeError:
-            raise BadAnswer(f"the keys {row!r:.60} cannot be") from None
-        groups[number] = named
+            raise BadAnswer(f"the keys {list(row)!r:.60} cannot be") from None
         ids.append(number)
     return groups, ids
 
@@ -215,46 +224,61 @@ def _address(text: str) -> str:
 
 def _rows(
     columns: dict[str, Any],
-    t: list[int],
+    t: Ints,
     ids: list[int],
     groups: dict[int, Values],
-    keep: list[int] | None,
+    keep: Mask | None,
     subject: Subject,
 ) -> Rows:
-    scalars = {
-        column: _integers(columns[key], key, len(t))
-        for key, column in _SCALARS[subject].items()
-        if columns.get(key) is not None
-    }
+    n = len(t)
+    if len(set(zip(t.tolist(), ids, strict=True))) < n:
+        raise BadAnswer("the same group and time came twice")
+    found = {column: columns[key] for key, column in _SCALARS[subject].items() if columns.get(key) is not None}
     histograms = {
-        column: _histogram(columns[key], key, len(t))
+        column: _histogram(columns[key], key, n)
         for key, column in _HISTOGRAMS[subject].items()
         if columns.get(key) is not None
     }
-    if len(set(zip(t, ids, strict=True))) < len(t):
-        raise BadAnswer("the same group and time came twice")
-    rows = Rows(t, ids, scalars, histograms, groups)
+    rows = Rows(t, np.array(ids, dtype=np.int64), _scalars(found, n), histograms, groups)
     return rows if keep is None else rows.only(keep)
 
 
-def _integers(column: Any, name: str, n: int) -> list[int | None]:
-    if not isinstance(column, list) or len(column) != n:
-        raise BadAnswer(f"column {name} has not as many values as column t")
-    if not set(map(type, column)) <= {int, type(None)}:
-        raise BadAnswer(f"column {name} has values that are no integers")
-    present = [value for value in column if value]
-    if present and not (min(present) >= 0 and max(present) <= MAX_INT8):
-        raise BadAnswer(f"column {name} has a value below 0 or beyond 64 bits")
-    return column
+def _scalars(found: dict[str, Any], n: int) -> dict[str, Ints]:
+    """All scalar columns as rows of one array."""
+    for name, column in found.items():
+        if not isinstance(column, list) or len(column) != n:
+            raise BadAnswer(f"column {name} has not as many values as column t")
+    cells = [ABSENT if value is None else value for column in found.values() for value in column]
+    try:
+        matrix = _packed(cells).reshape(len(found), n)
+    except struct.error:
+        raise _not_integers(found) from None
+    if ((matrix < 0) & (matrix != ABSENT)).any():
+        raise _not_integers(found)
+    return dict(zip(found, matrix, strict=True))
 
 
-def _histogram(column: Any, name: str, n: int) -> Histogram:
+def _not_integers(found: dict[str, Any]) -> BadAnswer:
+    """Which column it was."""
+    for name, column in found.items():
+        if not all(value is None or isinstance(value, int) for value in column):
+            return BadAnswer(f"column {name} has values that are no integers")
+        if not all(value is None or 0 <= value <= MAX_INT8 for value in column):
+            return BadAnswer(f"column {name} has a value below 0 or beyond 64 bits")
+    return BadAnswer("a column has a value below 0")
+
+
+def _histogram(column: Any, name: str, n: int) -> Cells:
     try:
         lengths, pairs = column["lengths"], base64.b64decode(column["pairs"], validate=True)
     except (TypeError, KeyError, ValueError, binascii.Error):
         raise BadAnswer(f"histogram {name} is not packed as lengths and pairs") from None
-    if not isinstance(lengths, list) or len(lengths) != n or not set(map(type, lengths)) <= {int}:
+    try:
+        sizes = _packed(lengths)
+    except (TypeError, struct.error):
+        sizes = None
+    if sizes is None or len(sizes) != n:
         raise BadAnswer(f"histogram {name} has not as many lengths as column t has values")
-    if (n and min(lengths) < 0) or sum(lengths) * PAIR_BYTES != len(pairs):
+    if (sizes < 0).any() or int(sizes.sum()) * PAIR.itemsize != len(pairs):
         raise BadAnswer(f"histogram {name} has not as many pairs as its lengths say")
-    return Histogram(lengths, pairs)
+    return Cells(sizes, np.frombuffer(pairs, dtype=PAIR))

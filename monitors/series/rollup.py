@@ -25,11 +25,12 @@ from cstor.metrics.metric import SUBJECTS, Subject
 from monitors.kinds.kind import subject_of
 from monitors.models import Monitor
 from monitors.series import partitions
-from monitors.series.copy import HEX_PER_PAIR, NULL
 from monitors.series.tiers import ALL_NODES, ROLLUPS, RUN_S, TOTAL_GROUP, UTC, run_of, source_of, table_of, tiers_of
 from monitors.series.write import enqueue
 
 MAX_RUNS = 500
+NULL = "\\N"
+HEX_PER_PAIR = 8
 HISTOGRAM_KEYS = {subject: [base.key for base in HISTOGRAMS if base.subject == subject] for subject in SUBJECTS}
 SCALARS_OF = {subject: [base for base in SCALARS if base.subject == subject] for subject in SUBJECTS}
 

@@ -10,7 +10,7 @@ import datetime as dt
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from io import StringIO
+from io import BytesIO
 from typing import Any
 from uuid import UUID
 
@@ -23,13 +23,14 @@ from monitors.models.group import GROUP_KEYS
 from monitors.pulls.answer import Answer
 from monitors.pulls.plan import Window, merged_revisions
 from monitors.series import partitions
-from monitors.series.copy import KEY_COLUMNS, columns_of, lines
+from monitors.series.copy import KEY_COLUMNS, binary, columns_of
 from monitors.series.groups import Values
 from monitors.series.tiers import RUN_S, UTC, run_of, table_of, tiers_of
 
 # Rows of the last seconds of a run come a little later than its end: fold once they are there.
 ROLLUP_GRACE_S = 15
 KNOWN_GROUPS_MAX = 500_000
+COPY_BYTES = 1 << 18
 
 _known_groups: dict[int, set[int]] = {}
 
@@ -64,7 +65,7 @@ class Written:
 def prepare(brought: Sequence[Brought]) -> None:
     """Groups and partitions that the rows need, each in a transaction of its own, before the samples'."""
     for one in brought:
-        partitions.ensure(one.resolution, {t for _, answer in one.answers for t in set(answer.rows.t)})
+        partitions.ensure(one.resolution, {t for _, answer in one.answers for t in set(answer.rows.t.tolist())})
     insert_groups((one.monitor_id, one.revision, answer.rows.groups) for one in brought for _, answer in one.answers)
 
 
@@ -184,9 +185,11 @@ def _copy(cursor: Any, node_id: int, resolution: int, brought: Sequence[Brought]
     if not answers:
         return 0
     columns = columns_of(rows for _, rows in answers)
-    text = "".join(line for monitor_id, rows in answers for line in lines(rows, columns, monitor_id, node_id))
+    names = ", ".join((*KEY_COLUMNS, *columns))
     cursor.copy_expert(
-        f"COPY {table_of(resolution)} ({', '.join((*KEY_COLUMNS, *columns))}) FROM STDIN", StringIO(text)
+        f"COPY {table_of(resolution)} ({names}) FROM STDIN WITH (FORMAT binary)",
+        BytesIO(b"".join(binary(answers, columns, node_id))),
+        COPY_BYTES,
     )
     return sum(len(rows) for _, rows in answers)
 
@@ -240,7 +243,7 @@ def _dirty(one: Brought) -> set[tuple[int, int, int]]:
     """Runs of every tier above the base in which rows came or went."""
     times: set[int] = set()
     for window, answer in one.answers:
-        times.update(answer.rows.t)
+        times.update(answer.rows.t.tolist())
         if window.replace:
             times.update(range(window.start, window.stop, RUN_S[60]))
     steps = tiers_of(one.resolution)[1:]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+import numpy as np
 import pytest
 
-from cstor.metrics.histogram import pack
-from monitors.pulls.answer import BadAnswer, Histogram, Rows
+from cstor.metrics.histogram import from_bytes, pack, to_bytes
+from monitors.pulls.answer import ABSENT, BadAnswer, Rows
 from monitors.pulls.normalize import normalize
 from monitors.pulls.plan import Window
 from monitors.series.groups import group_id
@@ -47,8 +48,10 @@ def test_it_reads_rows_of_groups_other_and_total() -> None:
     found = read(answer())
     web = group_id(3, (("client_ip", "10.0.0.1"), ("server_port", 443)))
     portless = group_id(3, (("client_ip", "10.0.0.1"), ("server_port", None)))
-    assert found.rows.group == [web, OTHER_GROUP, TOTAL_GROUP, portless]
-    assert found.rows.scalars == {"bytes_client": [5, 6, 11, None]}
+    assert found.rows.group.tolist() == [web, OTHER_GROUP, TOTAL_GROUP, portless]
+    assert [(key, column.tolist()) for key, column in found.rows.scalars.items()] == [
+        ("bytes_client", [5, 6, 11, ABSENT])
+    ]
     assert dict(found.rows.groups[web]) == {"client_ip": "10.0.0.1", "server_port": 443}
     assert (found.covered, found.observed, found.lost) == (((T, T + 20),), ((T, T + 20),), ())
 
@@ -69,15 +72,15 @@ def test_it_reads_packed_histograms() -> None:
     cells = [pack([3], [1]), b"", pack([3, 9], [1, 2]), b""]
     packed = {"lengths": [1, 0, 2, 0], "pairs": base64.b64encode(b"".join(cells)).decode()}
     found = read(answer({"response_time": packed}, complete_until=T + 10))
-    assert found.rows.histograms["response_time"] == Histogram([1, 0, 2], b"".join(cells))
-    assert found.rows.t == [T, T, T]
+    assert to_bytes(found.rows.histograms["response_time"]) == cells[:3]
+    assert found.rows.t.tolist() == [T, T, T]
     assert found.covered == ((T, T + 10),)
 
 
 def test_it_groups_a_copy_apart() -> None:
     columns = {"vni": [7, 7, None, 7], "is_copy": [False, True, None, False], "is_other": [None] * 4}
     found = read(answer(columns | {"is_total": [None, None, True, None]}), by=["vni"])
-    assert len(set(found.rows.group)) == 3
+    assert len(set(found.rows.group.tolist())) == 3
 
 
 def test_it_reads_networks_in_one_spelling() -> None:
@@ -121,6 +124,8 @@ def test_it_says_what_is_wrong_with_the_head(change: dict[str, Any], words: str)
         ({"bytes_client": [1, 2, 3, 0.5]}, "column bytes_client has values that are no integers"),
         ({"bytes_client": [1, 2, 3, -4]}, "column bytes_client has a value below 0"),
         ({"bytes_client": [1, 2, 3, 2**63]}, "beyond 64 bits"),
+        ({"bytes_client": [1, 2, 3, "4"]}, "column bytes_client has values that are no integers"),
+        ({"response_time": {"lengths": [1, 0, 0, None], "pairs": "AAAAAA=="}}, "not as many lengths"),
         ({"response_time": [[1, 2], None, None, None]}, "response_time is not packed"),
         ({"response_time": {"lengths": [1, 0, 0, 0], "pairs": "AAAA"}}, "not as many pairs"),
         ({"response_time": {"lengths": [1], "pairs": "AAAAAA=="}}, "not as many lengths"),
@@ -138,10 +143,17 @@ def test_it_ignores_what_a_newer_node_knows_besides() -> None:
 
 
 def test_it_joins_rows_with_different_columns() -> None:
-    one = Rows([T], [1], {"bytes_client": [5]}, {"response_time": Histogram([1], b"abcd")}, {})
-    two = Rows([T, T + 10], [0, 0], {"packets_client": [1, 2]}, {}, {})
+    cell = pack([3], [1])
+    one = Rows(ints(T), ints(1), {"bytes_client": ints(5)}, {"response_time": from_bytes([cell])}, {})
+    two = Rows(ints(T, T + 10), ints(0, 0), {"packets_client": ints(1, 2)}, {}, {})
     both = one.plus(two)
-    assert both.t == [T, T, T + 10]
-    assert both.scalars == {"bytes_client": [5, None, None], "packets_client": [None, 1, 2]}
-    assert both.histograms == {"response_time": Histogram([1, 0, 0], b"abcd")}
-    assert both.within(((T + 10, T + 20),)).t == [T + 10]
+    assert both.t.tolist() == [T, T, T + 10]
+    assert both.scalars["bytes_client"].tolist() == [5, ABSENT, ABSENT]
+    assert both.scalars["packets_client"].tolist() == [ABSENT, 1, 2]
+    assert to_bytes(both.histograms["response_time"]) == [cell, b"", b""]
+    assert both.within(((T + 10, T + 20),)).t.tolist() == [T + 10]
+    assert to_bytes(both.within(((T, T + 10),)).histograms["response_time"]) == [cell, b""]
+
+
+def ints(*values: int) -> Any:
+    return np.array(values, dtype=np.int64)
