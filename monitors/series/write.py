@@ -19,6 +19,7 @@ from psycopg2.extras import execute_values
 
 from monitors.fields import from_multirange, to_multirange
 from monitors.intervals import Interval, Intervals, intersect, normalized, union
+from monitors.labels import resolve
 from monitors.models.group import GROUP_KEYS
 from monitors.pulls.answer import Answer
 from monitors.pulls.plan import Window, merged_revisions
@@ -104,8 +105,8 @@ def insert_groups(found: Iterable[tuple[int, int, dict[int, Values]]]) -> None:
     ]
     columns = ", ".join(("monitor_id", "id", "revision", "first_seen", *GROUP_KEYS))
     with connection.wrap_database_errors, transaction.atomic(), connection.cursor() as cursor:
-        sql = f"INSERT INTO monitors_group ({columns}) VALUES %s ON CONFLICT DO NOTHING"
-        execute_values(cursor.cursor, sql, rows, page_size=500)
+        sql = f"INSERT INTO monitors_group ({columns}) VALUES %s ON CONFLICT DO NOTHING RETURNING monitor_id, id"
+        resolve.first_seen(cursor, execute_values(cursor.cursor, sql, rows, page_size=500, fetch=True))
     if sum(map(len, _known_groups.values())) > KNOWN_GROUPS_MAX:
         _known_groups.clear()
     for monitor_id, number in fresh:
