@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from cstor.metrics.metric import Subject
-from monitors.intervals import normalized
+from monitors.intervals import inner, intersect, normalized
 from monitors.kinds.kind import KINDS
 from monitors.models import Pull
 from monitors.pulls.answer import Answer, BadAnswer, joined
@@ -87,13 +88,16 @@ class Job:
         if self._apart:
             both = self.groups.keys() & self.totals.keys()
             found = {window: joined(self.groups[window], self.totals[window]) for window in both}
-        if any(window.replace and window not in found for window in self.plan.windows):
-            found = {window: answer for window, answer in found.items() if not window.replace}
-        return list(found.items())
+        hours = [window for window in self.plan.windows if window.replace and not window.again]
+        if any(window not in found for window in hours):
+            found = {window: answer for window, answer in found.items() if window not in hours}
+        step = self.monitor.resolution
+        return [(window, still_there(answer, step) if window.again else answer) for window, answer in found.items()]
 
     def brought(self, took_ms: int, now: float) -> Brought:
         """What to write. An error comes with it: good windows are kept even so, and the next run backs off."""
         monitor, pull = self.monitor, self.pull
+        answers = tuple(self.answers())
         due = next_run(now, monitor.interval_s, monitor.pk, pull.node_id)
         if self.error:
             due = now + retry_delay_s(pull.failures + 1, monitor.interval_s)
@@ -104,11 +108,19 @@ class Job:
             monitor.revision,
             monitor.resolution,
             due,
-            tuple(self.answers()),
+            answers,
             lost=self.plan.lost,
             quiet=normalized(pair for probe, busy in self.busy.items() for pair in quiet(probe, busy)),
             probed=normalized((probe.start, probe.stop) for probe in self.busy),
+            settled=normalized([*self.plan.settled, *((w.start, w.stop) for w, _ in answers if w.replace)]),
             took_ms=took_ms,
             error=self.error,
             told=self.told,
         )
+
+
+def still_there(answer: Answer, step: int) -> Answer:
+    """An answer to what is pulled again, less what the node has lost: our older rows of that time stay."""
+    times = [(int(t), int(t) + step) for t in set(answer.rows.t)]
+    known = normalized([*(inner(watched, step) for watched in answer.observed), *times])
+    return replace(answer, covered=intersect(answer.covered, known), lost=())

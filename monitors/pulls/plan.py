@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from monitors.intervals import Interval, Intervals, clip, inner, normalized, outer, subtract, union
+from monitors.intervals import Interval, Intervals, clip, inner, intersect, normalized, outer, subtract, union
 
 # A window has at most this many buckets: 6 minutes of 1 s, 1 hour of 10 s, 6 hours of 1 min.
 WINDOW_BUCKETS = 360
@@ -44,15 +44,18 @@ class State:
     frozen: Intervals = ()
     revisions: dict[str, list[int]] = field(default_factory=dict)
     probed: Intervals = ()
+    stale: Intervals = ()
 
 
 @dataclass(frozen=True)
 class Window:
-    """[start, stop) to ask for; `replace` re-pulls a stretch whose hour has a new revision on the node."""
+    """[start, stop) to ask for. `replace`: it is covered, and its rows are replaced, since the node has a new revision
+    of its hour or, `again`, since somebody asked for the monitor's present definition."""
 
     start: int
     stop: int
     replace: bool = False
+    again: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,16 +68,19 @@ class Probe:
 
 @dataclass(frozen=True)
 class Plan:
-    """`windows` newest first; `lost` is known to be gone; `behind` says that more is missing than was planned."""
+    """`windows` newest first; `lost` is known to be gone; `behind` says that more is missing than was planned;
+    `settled` cannot be pulled again: the node no longer has it, so what is here stays."""
 
     windows: tuple[Window, ...] = ()
     lost: Intervals = ()
     probes: tuple[Probe, ...] = ()
     behind: bool = False
+    settled: Intervals = ()
+    older: int = 0
 
 
 def plan(state: State, extent: Extent, now: float, step: int, backfill: int) -> Plan:
-    """The head window and up to `backfill` older ones; probes count among these."""
+    """The head window and up to `backfill` older ones; probes and what is replaced count among these."""
     end = _end(extent, now, step)
     begin = _begin(state, extent, end, step)
     gone = _lost(state, extent, step)
@@ -83,8 +89,14 @@ def plan(state: State, extent: Extent, now: float, step: int, backfill: int) -> 
     probes = _probes(state, missing, step, min(MAX_PROBES, backfill))
     missing = subtract(missing, [(probe.start, probe.stop) for probe in probes])
     windows, behind = _windows(missing, end, step, backfill - len(probes))
+    head = 1 if windows and windows[0].stop == end else 0
     replaced = _replaced(state, end) if backfill else ()
-    return Plan((*windows, *replaced), gone, probes, behind or bool(probes))
+    stale, settled = _stale(state, extent, end, step)
+    wanted = subtract(stale, [(window.start, window.stop) for window in replaced])
+    again, more = _again(wanted, step, backfill - len(probes) - len(windows) + head - len(replaced))
+    found = (*windows, *replaced, *again)
+    older = len(found) - head + len(probes)
+    return Plan(found, gone, probes, behind or more or bool(probes), settled, older)
 
 
 def _end(extent: Extent, now: float, step: int) -> int:
@@ -161,6 +173,31 @@ def _replaced(state: State, end: int) -> tuple[Window, ...]:
         if pieces:
             return tuple(Window(start, stop, replace=True) for start, stop in pieces)
     return ()
+
+
+def _stale(state: State, extent: Extent, end: int, step: int) -> tuple[Intervals, Intervals]:
+    """What is to be pulled again, and what of it never can be: here retention has been, or there."""
+    if not state.stale:
+        return (), ()
+    oldest = end if extent.oldest is None else -(-extent.oldest // step) * step
+    there = subtract(intersect(clip(state.stale, oldest, end), state.covered), state.frozen)
+    if extent.oldest is None:
+        return there, ()
+    return there, subtract(subtract(state.stale, there), [(end, max(end, state.stale[-1][1]))])
+
+
+def _again(wanted: Intervals, step: int, most: int) -> tuple[tuple[Window, ...], bool]:
+    """The newest of them in aligned windows, as many as may be; whether more is left."""
+    windows: list[Window] = []
+    span = WINDOW_BUCKETS * step
+    for start, stop in reversed(wanted):
+        while start < stop:
+            if len(windows) >= most:
+                return tuple(windows), True
+            low = max(start, (stop - 1) // span * span)
+            windows.append(Window(low, stop, replace=True, again=True))
+            stop = low
+    return tuple(windows), False
 
 
 def next_run(now: float, interval_s: int, monitor_id: int, node_id: int) -> float:

@@ -13,13 +13,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any
+from uuid import UUID
 
 from django.db import DatabaseError, InterfaceError, OperationalError
 
 from monitors.models import Node, Pull
 from monitors.nodes import health
 from monitors.nodes.client import NodeClient, NodeError
-from monitors.pulls.claim import STATUS_EVERY_S, Lease, claim
+from monitors.pulls import backfill
+from monitors.pulls.claim import LEASE_S, STATUS_EVERY_S, Lease, claim
 from monitors.pulls.job import Item, Job
 from monitors.pulls.normalize import told_revisions
 from monitors.pulls.plan import STANDING_S, Extent, State, merged_revisions, plan
@@ -30,9 +32,6 @@ from monitors.series.write import Brought
 MAX_QUERIES = 200
 # Rows that one call may bring before the rest of its answer is left for the next: they are held in memory at once.
 MAX_ROWS = 50_000
-# Older windows that one call may ask for beside the newest ones: many where the node is quick, none after a failure.
-BACKFILL_WINDOWS = 48
-QUICK_MS, SLOW_MS = 2000, 8000
 CHAIN_S = 20.0
 
 log = logging.getLogger(__name__)
@@ -99,26 +98,41 @@ def _leased(lease: Lease, now: float) -> list[Pull]:
 
 
 def _jobs(node: Node, pulls: Sequence[Pull], now: float) -> list[Job]:
-    """Plans of all pulls, the budget of older windows shared out in order."""
+    """Plans of all pulls; the older windows that this batch may ask for are shared out in order."""
     extent = Extent(node.oldest, node.newest_bucket, node.complete, max(0, (node.skew_ms or 0) // 1000))
     told = told_revisions(node.status.get("revisions"))
-    budget = _backfill_budget(pulls)
+    budget = _budget(pulls)
+    jobs = _planned(pulls, extent, told, now, budget)
+    if not any(job.plan.older for job in jobs):
+        backfill.TURNS.skip(node.pk)
+    elif not backfill.may_ask(node.pk, *_wait(pulls, now), now):
+        jobs = _planned(pulls, extent, told, now, 0)
+    return jobs
+
+
+def _planned(pulls: Sequence[Pull], extent: Extent, told: dict[str, int], now: float, budget: int) -> list[Job]:
     jobs = []
     for pull in pulls:
         revisions = merged_revisions(pull.revisions, told, pull.covered, (), ())
-        state = State(pull.covered, pull.lost, pull.frozen, revisions, pull.probed)
+        state = State(pull.covered, pull.lost, pull.frozen, revisions, pull.probed, pull.stale)
         found = plan(state, extent, now, pull.monitor.resolution, 0 if pull.failures else budget)
-        budget = max(0, budget - max(0, len(found.windows) - 1) - len(found.probes))
+        budget = max(0, budget - found.older)
         jobs.append(Job(pull, found, told))
     return jobs
 
 
-def _backfill_budget(pulls: Sequence[Pull]) -> int:
-    """Fewer old windows where the node was slow the last time, or where the present alone nearly fills the call."""
+def _budget(pulls: Sequence[Pull]) -> int:
     slowest_ms = max((pull.took_ms or 0 for pull in pulls), default=0)
-    budget = BACKFILL_WINDOWS if slowest_ms < QUICK_MS else 12 if slowest_ms < SLOW_MS else 2
     heads = sum(2 if "host" in pull.monitor.keys else 1 for pull in pulls)
-    return min(budget // 4 if len(pulls) > 48 else budget, (MAX_QUERIES - heads) // 2)
+    return backfill.windows_of(slowest_ms, len(pulls), heads, MAX_QUERIES)
+
+
+def _wait(pulls: Sequence[Pull], now: float) -> tuple[UUID, float]:
+    """The batch's lease, and how long it waited for a worker since a tick claimed it."""
+    lease, until = pulls[0].lease, pulls[0].lease_until
+    assert lease is not None
+    assert until is not None
+    return lease, now - (until.timestamp() - LEASE_S)
 
 
 def _fetch(node: Node, jobs: Sequence[Job], now: float) -> str:
@@ -128,17 +142,20 @@ def _fetch(node: Node, jobs: Sequence[Job], now: float) -> str:
     if not asked:
         return ""
     open_queries = {query["id"]: (job, item) for job, item, query in asked}
-    client, error, rows = NodeClient(node), "", 0
+    client, error, rows, heads = NodeClient(node), "", 0, sum(job.head_queries for job in jobs if not job.error)
+    give_up = time.monotonic() + backfill.BACKFILL_S
+    is_full = False
     try:
         for answer in client.series([query for *_, query in asked]):
             if (entry := open_queries.pop(str(answer.get("id")), None)) is not None:
                 job, item = entry
                 rows += job.take(*item, answer, now)
-            if rows > MAX_ROWS:
+            is_full = rows > MAX_ROWS or (len(asked) - len(open_queries) >= heads and time.monotonic() > give_up)
+            if is_full:
                 break
     except NodeError as problem:
         error = str(problem)
-    _settle(open_queries.values(), error, is_full=rows > MAX_ROWS)
+    _settle(open_queries.values(), error, is_full)
     if len(open_queries) < len(asked):
         return ""
     return error or "answered nothing that can be read as series"
