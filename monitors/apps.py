@@ -16,9 +16,11 @@ class MonitorsConfig(AppConfig):
         from django.contrib.auth import get_user_model
 
         from monitors import access
+        from monitors.labels import changes
         from wire.registry import autodiscover
 
         autodiscover("monitors.kinds")
+        changes.connect()
         post_migrate.connect(access.grant_roles_after_migrate, dispatch_uid="monitors.access.grant_roles")
         m2m_changed.connect(
             access.open_admin_for_roles,
