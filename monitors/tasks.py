@@ -7,6 +7,7 @@ from uuid import UUID
 
 from celery import shared_task
 
+from monitors.labels import resolve
 from monitors.models import Node
 from monitors.nodes import health
 from monitors.pulls import claim as claims
@@ -43,6 +44,12 @@ def pull_status(node_id: int) -> None:
 def rollup() -> None:
     """Every few seconds: fold the runs that are due."""
     rollups.roll_up(time.time())
+
+
+@shared_task(name="monitors.tasks.follow_labels")
+def follow_labels() -> None:
+    """Every few seconds: resolve all groups anew if labels have changed."""
+    resolve.follow()
 
 
 @shared_task(name="monitors.tasks.retention")
