@@ -30,5 +30,6 @@ app.conf.task_routes = {
 app.conf.beat_schedule = {
     "tick": {"task": "monitors.tasks.tick", "schedule": 1.0, "options": {"expires": 2}},
     "rollup": {"task": "monitors.tasks.rollup", "schedule": 5.0, "options": {"expires": 10}},
+    "labels": {"task": "monitors.tasks.follow_labels", "schedule": 5.0, "options": {"expires": 5}},
     "retention": {"task": "monitors.tasks.retention", "schedule": 600.0, "options": {"expires": 600}},
 }
