@@ -1,7 +1,8 @@
 """What the analysis has finished, on its way to the store: seconds are folded, then written. In a thread of its own if
 asked for: the kernels go on with the next second meanwhile (they, and what they fold in, run without Python's lock).
 
-A thread that feeds faster than the store writes waits for it: nothing that was analysed is ever dropped.
+A thread that feeds faster than the store writes waits for it, unless it captures live: nothing that was analysed is
+ever dropped.
 """
 
 from __future__ import annotations
@@ -40,17 +41,19 @@ class Closing:
         on_second: Callable[[ClosedSecond], None] | None,
         stages: Stages,
         threaded: bool = False,
+        waits: bool = True,
     ) -> None:
         self.sessions = 0
-        self.stages = Stages("close") if threaded else stages
+        number = "".join(stages.thread.rpartition("-")[1:]) if "-" in stages.thread else ""
+        self.stages = Stages(f"close{number}") if threaded else stages  # close-0 for capture-0
         self._store = store
         self._on_second = on_second
         self._closer = Closer()
         self._error: BaseException | None = None
-        self._queue: queue.Queue[Finished | None] = queue.Queue(QUEUED)
+        self._queue: queue.Queue[Finished | Callable[[], None] | None] = queue.Queue(QUEUED if waits else 0)
         self._thread: threading.Thread | None = None
         if threaded:
-            self._thread = threading.Thread(target=self._work, name="close", daemon=True)
+            self._thread = threading.Thread(target=self._work, name=self.stages.thread, daemon=True)
             self._thread.start()
 
     def take(self, finished: Finished) -> None:
@@ -62,6 +65,14 @@ class Closing:
         else:
             self._raise()
             self._queue.put(finished)
+
+    def after(self, call: Callable[[], None]) -> None:
+        """Make a call when all that was taken until now is with the store."""
+        self._raise()
+        if self._thread is None or not self._queue.unfinished_tasks:
+            call()
+        else:
+            self._queue.put(call)
 
     def wait(self) -> None:
         """The stream has ended: everything is with the store when this returns, and the thread is gone."""
@@ -78,12 +89,16 @@ class Closing:
 
     def _work(self) -> None:
         failed = False
-        while (finished := self._queue.get()) is not None:
+        while (work := self._queue.get()) is not None:
             if not failed:
                 try:
-                    self._do(finished)
+                    if isinstance(work, Finished):
+                        self._do(work)
+                    else:
+                        work()
                 except BaseException as error:
                     self._error, failed = error, True
+            self._queue.task_done()
 
     def _do(self, finished: Finished) -> None:
         for raw in finished.seconds:

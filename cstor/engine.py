@@ -40,10 +40,11 @@ class Decoder:
         self._totals = np.zeros(2, np.int64)  # IP packets, their bytes
         self._records = new_packets(MAX_PACKETS)
 
-    def decode(self, batch: PacketBatch) -> np.ndarray:
-        """PACKET records of a batch, valid until the next one."""
-        count = decode_batch(batch, self._records, self.errors, self.fragments)
-        records = self._records[:count]
+    def decode(self, batch: PacketBatch, room: np.ndarray | None = None) -> np.ndarray:
+        """PACKET records of a batch: in `room`, or valid until the next one."""
+        records = self._records if room is None else room
+        count = decode_batch(batch, records, self.errors, self.fragments)
+        records = records[:count]
         self.packets += count
         count_ip(records, self._totals)
         return records
@@ -90,7 +91,7 @@ class Engine:
         self.duplicates = Duplicates(duplicates_ns)
         self.points = Points()
         self.analysis = Analysis(config, self.stages)
-        self.closing = Closing(store, on_second, self.stages, threaded)
+        self.closing = Closing(store, on_second, self.stages, threaded, waits=not config.live)
         self._threaded = threaded
         self._clock: int | None = None  # of the analysis, when points were last looked for
         self._store = store
@@ -101,11 +102,12 @@ class Engine:
         self.analysis.feed(self.receive(batch))
         self.drain()
 
-    def receive(self, batch: PacketBatch) -> np.ndarray:
-        """Store the packets and decode them; the caller feeds the records to the analysis, reordered maybe."""
+    def receive(self, batch: PacketBatch, room: np.ndarray | None = None) -> np.ndarray:
+        """Store the packets and decode them (into `room` if there is one); the caller feeds the records to the
+        analysis, reordered maybe."""
         self.stages.packets += batch.packets
         with self.stages.time("decode"):
-            records = self.decoder.decode(batch)
+            records = self.decoder.decode(batch, room)
             self.duplicates.mark(batch, records)
             if self._store:
                 self.points.add(records)
@@ -139,6 +141,9 @@ class Engine:
 
 
 COMPILING_AFTER_S = 3.0  # loading compiled kernels takes less
+SYN_FRAME = bytes.fromhex(  # 192.0.2.1:40000 > 192.0.2.2:443, so that there is a row and a session
+    "0000000000020000000000010800450000280001400040060000c0000201c00002029c4001bb00000001000000005002ffff00000000"
+)
 
 
 def warm_up() -> None:
@@ -148,7 +153,11 @@ def warm_up() -> None:
     notice.daemon = True
     notice.start()
     engine = Engine(AnalysisConfig())
-    engine.take(batch_of([bytes(64)], [1_000_000_000]))
+    engine.take(batch_of([bytes(64), SYN_FRAME], [1_000_000_000, 1_000_001_000]))
+    engine.analysis.finish()
+    engine.analysis.take_seconds()
+    ended = engine.analysis.take_sessions()
+    assert ended is not None and len(ended.rows)
     engine.finish()
     warm_up_analysis()
     warm_up_points()

@@ -1,7 +1,8 @@
 """A capture thread: empties its sockets, waits out the reorder window, analyses, hands over what is closed.
 
-It works in turns of about ten milliseconds. Packet times are the kernel's, so a turn costs delay and no accuracy. Lane
-number i reads thread i of every source: of two interfaces that carry one direction each, with equally many threads,
+It looks every ten milliseconds. Packet times are the kernel's, so a look costs delay and no accuracy. What it finds is
+worked off in turns of a few batches, so that records are analysed while they are in the processor's cache. Lane number
+i reads thread i of every source: of two interfaces that carry one direction each, with equally many threads,
 both directions of a flow meet in one lane.
 """
 
@@ -22,8 +23,10 @@ from cstor.store.layout import SECOND_NS
 from cstor.store.segment import SegmentWriter
 from wire.packets.batch import PacketBatch
 
-TURN_S = 0.01
-BATCHES_PER_TURN = 64  # of one source, before the others and the clock get their turn
+LOOK_S = 0.01
+BATCHES_PER_TURN = 4  # of one source, before they are analysed and the others and the clock get their turn
+LAST_TURNS = 64
+DRAIN_NS = 100_000_000  # what is finished is handed over so often, and when a second ends
 FLUSH_S = 0.5  # packets can be searched after this time
 END_OF_TIME = np.iinfo(np.int64).max
 
@@ -48,10 +51,13 @@ class Lane:
         self.horizon_ns = 0
         self.begin_ns = 0  # of the capture: what is older cannot have come live
         self.error: BaseException | None = None  # what ended the thread
+        self._reached_ns = 0  # everything before it has been analysed
+        self._has_more = False
         self._readers = readers
         self._clock = clock
         self._flushed_at = time.monotonic()
         self._failing: set[Source] = set()
+        self._drained_ns = 0
         self._drops = self._drops_told_s = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name=f"capture-{number}", daemon=True)
@@ -65,7 +71,9 @@ class Lane:
         if self._thread.ident is not None:
             self._thread.join()
         if self.error is None:
-            self.turn()
+            for _ in range(LAST_TURNS):
+                if not self.turn():
+                    break
 
     def finish(self) -> None:
         """After `stop`: flows become sessions, open seconds close, segments are sealed."""
@@ -75,30 +83,40 @@ class Lane:
         if self.segments:
             self.segments.close()
 
-    def turn(self) -> None:
-        """Take what the sockets have, analyse what has waited long enough."""
+    def turn(self) -> bool:
+        """Take what the sockets have, or a part of it, analyse what has waited long enough; whether there may be more
+        to take."""
         now_ns = self._clock.now_ns()
         settled_ns = now_ns
+        self._has_more = False
         for source, reader in self._readers:
             settled_ns = min(settled_ns, self._empty(source, reader, now_ns))
-        engine, horizon_ns = self.engine, max(self.horizon_ns, settled_ns - self.window.window_ns)
+        engine, horizon_ns = self.engine, max(self._reached_ns, settled_ns - self.window.window_ns)
         with engine.stages.time("reorder"):
             released = self.window.release(horizon_ns)
         engine.analysis.feed(released)
         engine.analysis.advance(horizon_ns)
         self._count_drops(now_ns // SECOND_NS)
-        engine.drain()
+        before_ns, self._reached_ns = self._reached_ns, horizon_ns
+        if horizon_ns - self._drained_ns >= DRAIN_NS or horizon_ns // SECOND_NS > before_ns // SECOND_NS:
+            self._drained_ns = horizon_ns
+            engine.drain()
+            engine.closing.after(lambda: self._tell(horizon_ns))
+        return self._has_more
+
+    def _tell(self, horizon_ns: int) -> None:
         self.horizon_ns = horizon_ns
 
     def _work(self) -> None:
         try:
             while not self._stopping.is_set():
                 began = time.monotonic()
-                self.turn()
+                has_more = self.turn()
                 if self.segments and began - self._flushed_at >= FLUSH_S:
                     self._flushed_at = began
                     self.segments.tick()
-                self._stopping.wait(max(0.0, began + TURN_S - time.monotonic()))
+                if not has_more:
+                    self._stopping.wait(max(0.0, began + LOOK_S - time.monotonic()))
         except BaseException as error:
             log.exception("the capture thread %s ended", self._thread.name)
             self.error = error
@@ -121,6 +139,7 @@ class Lane:
                     return settled_ns
                 newest_ns = self._take(reader, batch)
             settled_ns = max(settled_ns, min(now_ns, newest_ns))
+        self._has_more = True
         return min(now_ns, newest_ns)
 
     def _read(self, source: Source, reader: Reader) -> PacketBatch | None:
@@ -145,9 +164,9 @@ class Lane:
             np.add(batch.time_ns, ahead_ns, out=batch.time_ns)
             self.window.clamped += batch.packets
         # Seconds before the one that ends at the horizon are closed.
-        closed_ns = max(self.begin_ns, (self.horizon_ns // SECOND_NS - 1) * SECOND_NS)
+        closed_ns = max(self.begin_ns, (self._reached_ns // SECOND_NS - 1) * SECOND_NS)
         self.window.clamp(batch.time_ns, self._clock.now_ns(), closed_ns)
-        records = self.engine.receive(batch)
+        self.engine.receive(batch, self.window.room(batch.packets))
         with self.engine.stages.time("reorder"):
-            self.window.add(records, reader)
+            self.window.take(batch.time_ns, reader)
         return int(batch.time_ns.max())

@@ -44,6 +44,7 @@ class Lanes:
                 writer,
                 stages=Stages(f"capture-{number}"),
                 duplicates_ns=int(config.duplicates_ms * 1e6),
+                threaded=True,
             )
             readers = [(source, source.readers[number]) for source in sources if number < len(source.readers)]
             window = ReorderWindow(int(config.reorder_ms * 1e6))
@@ -98,8 +99,8 @@ class Lanes:
 
     @property
     def stages(self) -> list[Stages]:
-        """Of the lanes beside the first, which is `engine`'s."""
-        return [lane.engine.stages for lane in self._lanes[1:]]
+        """Of the lanes beside the first, which is `engine`'s, and of the threads that close their seconds."""
+        return [lane.engine.stages for lane in self._lanes[1:]] + [lane.engine.closing.stages for lane in self]
 
 
 class _Engines:

@@ -13,6 +13,7 @@ import time
 
 from cstor.api.address import check_free
 from cstor.apichild import ApiChild
+from cstor.capture.reorder import warm_up as warm_up_window
 from cstor.capture.source import Source, make_source
 from cstor.capture.wallclock import WallClock
 from cstor.config import ConfigError, NodeConfig
@@ -68,6 +69,7 @@ class Node:
         check_free(config.api.listen, ORPHAN_S if was_killed else 0.0)
         self._lock.__enter__()
         warm_up()  # first: a segment that a kill left is decoded anew
+        warm_up_window()
         recover(self._root)
         for source in self._sources:
             source.warm_up()

@@ -25,6 +25,7 @@ from wire.packets.batch import PacketBatch
 from wire.packets.fanout import fanout_program
 from wire.packets.layout import MAX_CAPTURED
 from wire.packets.packetring import BLOCK_BYTES, RETIRE_MS, PacketRing, header_bytes, is_up
+from wire.packets.packetring import warm_up as warm_up_ring
 
 MOST_THREADS = 64
 REOPEN_S = 2.0  # between attempts to open an interface that had gone away
@@ -99,6 +100,10 @@ class AfpacketSource(Source):
         self.readers = self._ring_readers
         self._lost_before = self._lost = 0
         self._tried_at = 0.0
+
+    def warm_up(self) -> None:
+        super().warm_up()
+        warm_up_ring()
 
     def open(self) -> None:
         try:

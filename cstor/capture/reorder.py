@@ -1,7 +1,7 @@
 """The reorder window: decoded packets of a live capture wait a few milliseconds and leave in order of time.
 
 Mirrors reorder packets on their way to us; analysed in the order of arrival they would look like loss. Packets wait in
-one array that is used again: they are copied in once, sorted where they lie, and handed out as a view.
+one array that is used again: they are decoded into it, sorted where they lie, and handed out as a view.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Hashable
 
 import numpy as np
 
+from wire.packets.jit import kernel
 from wire.packets.layout import MOVED, new_packets
 
 FAR_AHEAD_NS = 1_000_000_000
@@ -31,30 +32,44 @@ class ReorderWindow:
 
     def clamp(self, time_ns: np.ndarray, now_ns: int, complete_ns: int) -> None:
         """Give packets from the future, or from seconds that are closed, the time of their arrival."""
-        wrong = (time_ns > now_ns + FAR_AHEAD_NS) | (time_ns < complete_ns)
-        count = int(np.count_nonzero(wrong))
-        if count:
-            time_ns[wrong] = now_ns
-            self.clamped += count
+        self.clamped += int(clamp_times(time_ns, now_ns, now_ns + FAR_AHEAD_NS, complete_ns))
+
+    def room(self, count: int) -> np.ndarray:
+        """Where the next packets may be decoded to; `take` keeps them."""
+        self._shift(count)
+        return self._packets[self._stop : self._stop + count]
+
+    def take(self, time_ns: np.ndarray, stream: Hashable = None) -> None:
+        """Keep what was put into `room`: packets of a stream (a socket, say) in the order of their arrival, with their
+        times."""
+        count = len(time_ns)
+        if not count:
+            return
+        start = self._stop
+        self._stop += count
+        times = self._times[start : self._stop]
+        times[:] = time_ns
+        if not self.window_ns:
+            return
+        before = self._newest.get(stream, NEVER)
+        held = int(self._times[start - 1]) if start > self._start else NEVER
+        if is_rising(times, max(before, held)):  # as nearly always
+            self._newest[stream] = int(times[-1])
+            return
+        newest = np.maximum.accumulate(times)
+        self._mark_late(start, times, newest, stream)
+        self._sort(start, times, newest)
 
     def add(self, packets: np.ndarray, stream: Hashable = None) -> None:
-        """Take decoded packets of a stream (a socket, say) in the order of their arrival (they are copied)."""
+        """Take decoded packets that lie elsewhere."""
         count = len(packets)
         if not count:
             return
-        self._shift(count)
-        start, stop = self._stop, self._stop + count
-        self._bytes[start:stop] = packets.view(np.uint8).reshape(count, -1)
-        times = self._times[start:stop]
-        times[:] = packets["time_ns"]
-        self._stop = stop
-        if self.window_ns:
-            newest = np.maximum.accumulate(times)
-            self._mark_late(start, times, newest, stream)
-            self._sort(start, times, newest)
+        self.room(count).view(np.uint8).reshape(count, -1)[:] = packets.view(np.uint8).reshape(count, -1)
+        self.take(packets["time_ns"], stream)
 
     def release(self, until_ns: int) -> np.ndarray:
-        """Packets stamped before `until_ns`, in order; valid until the next `add`."""
+        """Packets stamped before `until_ns`, in order; valid until `room` is asked for again."""
         start = self._start
         if self.window_ns:
             self._start += int(np.searchsorted(self._times[start : self._stop], until_ns))
@@ -101,3 +116,30 @@ class ReorderWindow:
         self._packets = new_packets(count)
         self._bytes = self._packets.view(np.uint8).reshape(count, -1)
         self._times = np.zeros(count, np.int64)
+
+
+@kernel
+def clamp_times(time_ns, now_ns, latest_ns, earliest_ns):  # type: ignore[no-untyped-def]
+    """Set times outside of earliest..latest to now; answers how many were."""
+    count = 0
+    for index in range(len(time_ns)):
+        if time_ns[index] > latest_ns or time_ns[index] < earliest_ns:
+            time_ns[index] = now_ns
+            count += 1
+    return count
+
+
+@kernel
+def is_rising(time_ns, before_ns):  # type: ignore[no-untyped-def]
+    """Whether no time lies before the one that came before it."""
+    falls = time_ns[0] < before_ns
+    for index in range(1, len(time_ns)):
+        falls |= time_ns[index] < time_ns[index - 1]
+    return not falls
+
+
+def warm_up() -> None:
+    """Load (or compile) the kernels, before packets wait for them."""
+    times = np.zeros(1, np.int64)
+    clamp_times(times, 0, 0, 0)
+    is_rising(times, 0)

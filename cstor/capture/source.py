@@ -13,10 +13,9 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, get_type_hints
 
-import numpy as np
-
 from cstor.config import ConfigError
-from wire.packets.batch import PacketBatch
+from wire.packets.batch import PacketBatch, batch_of
+from wire.packets.jit import kernel
 from wire.registry import Registry, autodiscover
 
 
@@ -49,10 +48,21 @@ class Reader(ABC):
         """Count a batch on its way out."""
         if batch is None or not batch.packets:
             return None
+        frame_bytes, truncated = count_frames(batch.captured, batch.wire_length)
         self.packets += batch.packets
-        self.frame_bytes += int(batch.wire_length.sum(dtype="i8"))
-        self.truncated += int(np.count_nonzero(batch.captured < batch.wire_length))
+        self.frame_bytes += int(frame_bytes)
+        self.truncated += int(truncated)
         return batch
+
+
+@kernel
+def count_frames(captured, wire_length):  # type: ignore[no-untyped-def]
+    """(bytes on the wire, frames of which fewer were captured)."""
+    total = truncated = 0
+    for index in range(len(captured)):
+        total += wire_length[index]
+        truncated += captured[index] < wire_length[index]
+    return total, truncated
 
 
 class Source(ABC):
@@ -65,8 +75,10 @@ class Source(ABC):
         self.problem: str | None = None  # why nothing is received, in words
         self.warnings: list[str] = []  # what an operator should know although packets come
 
-    def warm_up(self) -> None:  # noqa: B027 (most have nothing to load)
+    def warm_up(self) -> None:
         """Load, or compile, the kernels of this kind, so that the first packets need not wait for them."""
+        batch = batch_of([bytes(64)])
+        count_frames(batch.captured, batch.wire_length)
 
     @abstractmethod
     def open(self) -> None:

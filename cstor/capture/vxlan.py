@@ -91,6 +91,7 @@ class VxlanSource(Source):
 
     def warm_up(self) -> None:
         """By a datagram to a socket of our own."""
+        super().warm_up()
         receiver = UdpReceiver("127.0.0.1", 0, BATCH)
         try:
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:

@@ -151,4 +151,6 @@ def warm_up() -> None:
     with tempfile.TemporaryDirectory(prefix="cstor-warm-") as folder:
         writer = ParquetWriter()
         writer.seconds([second], Path(folder) / "latency", Path(folder) / "series")
-        writer.sessions([SessionBatch(np.zeros(1, SESSION))], np.zeros(1, np.int64), Path(folder) / "sessions")
+        for count in (1, 2):  # one row alone is contiguous in every way, which is a type of its own
+            batch = SessionBatch(np.zeros(count, SESSION))
+            writer.sessions([batch], np.zeros(count, np.int64), Path(folder) / "sessions")

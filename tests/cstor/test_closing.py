@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -62,3 +63,21 @@ def test_nothing_is_handed_over_for_nothing() -> None:
         closing.take(Finished([], [], None))
     closing.wait()
     closing.wait()
+
+
+def test_a_live_capture_waits_for_no_store_and_is_told_when_it_has_all() -> None:
+    order: list[object] = []
+    held_up = threading.Event()
+
+    def slow(second: ClosedSecond) -> None:
+        held_up.wait()
+        order.append(second.t)
+
+    engine = Engine(AnalysisConfig(live=True), None, None, slow, threaded=True)
+    engine.closing.after(lambda: order.append("nothing was closed yet"))
+    feed(engine, 40)  # more than an ingest's queue holds
+    engine.closing.after(lambda: order.append("all"))
+    assert order == ["nothing was closed yet"]
+    held_up.set()
+    engine.closing.wait()
+    assert order == ["nothing was closed yet", *range(T, T + 38), "all"]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from cstor.capture.reorder import ReorderWindow
+from cstor.capture.reorder import warm_up as warm_up_window
 from cstor.capture.vxlan import VxlanSource
 from cstor.capture.wallclock import WallClock
 from cstor.engine import Engine, warm_up
@@ -57,6 +58,8 @@ class Turned:
 @pytest.fixture(scope="module", autouse=True)
 def compiled() -> None:
     warm_up()
+    warm_up_window()
+    VxlanSource().warm_up()
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ import numpy as np
 
 from wire.packets.batch import MAX_PACKETS, PacketBatch
 from wire.packets.bigendian import le16, le32, put16, u8
-from wire.packets.jit import kernel
+from wire.packets.jit import kernel, prefetch
 from wire.packets.layout import LINK_ETHERNET, LINK_RAW
 
 SOL_PACKET = 263
@@ -36,6 +36,7 @@ GET_FLAGS, IS_UP = 0x8913, 0x1
 BLOCK_BYTES = 1 << 20
 FRAME_BYTES = 2048  # only the unit in which the kernel counts the ring's size
 RETIRE_MS = 10
+AHEAD, LINE = 4096, 64  # bytes that are asked for before they are looked at: read, copied and decoded
 USER = 1  # block_status: the block is ours
 VLAN_VALID, VLAN_TPID_VALID = 0x10, 0x40
 LINK_OF = {1: LINK_ETHERNET, 772: LINK_ETHERNET, 65534: LINK_RAW, 768: LINK_RAW, 769: LINK_RAW, 776: LINK_RAW}
@@ -71,7 +72,7 @@ class PacketRing:
             raise
         self.buffer = self._map.bytes
         self._status = self.buffer.view(np.uint32).reshape(self.blocks, -1)[:, 2]
-        self._columns = [np.zeros(MAX_PACKETS, kind) for kind in (np.int64, np.int32, np.int32, np.int64)]
+        self._columns = _new_columns(MAX_PACKETS)
         self._block = 0  # the one that is read, or that will be handed over next
         self._at = self._left = 0  # the next frame in it, and how many follow
         self._is_held = False  # handed out to its end: given back when the next batch is asked for
@@ -194,6 +195,17 @@ def is_up(interface: str) -> bool:
     return bool(struct.unpack("16sH14x", answer)[1] & IS_UP)
 
 
+def warm_up() -> None:
+    """Load (or compile) what walks a ring, before packets wait for it."""
+    nothing = np.frombuffer((ctypes.c_ubyte * 64)(), np.uint8)
+    walk_block(nothing, 0, 0, *_new_columns(1))
+
+
+def _new_columns(packets: int) -> list[np.ndarray]:
+    """offset, captured, wire_length, time_ns"""
+    return [np.zeros(packets, kind) for kind in (np.int64, np.int32, np.int32, np.int64)]
+
+
 def header_bytes(link_type: int) -> int:
     """Of the link header before the network header."""
     return 14 if link_type == LINK_ETHERNET else 0
@@ -203,7 +215,11 @@ def header_bytes(link_type: int) -> int:
 def walk_block(buffer, at, left, offset, captured, wire_length, time_ns):
     """Fill columns with the chain of frames from `at` on; answers how many, and where the next one is."""
     count = 0
+    asked = at
     while count < left and count < len(offset):
+        while asked < at + AHEAD:
+            prefetch(buffer, asked)
+            asked += LINE
         frame = at + le16(buffer, at + 24)  # struct tpacket3_hdr: see linux/if_packet.h
         here, whole, status = le32(buffer, at + 12), le32(buffer, at + 16), le32(buffer, at + 20)
         time_ns[count] = le32(buffer, at + 4) * 1_000_000_000 + le32(buffer, at + 8)

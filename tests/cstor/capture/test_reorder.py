@@ -28,6 +28,17 @@ def test_it_sorts_what_comes_within_the_window() -> None:
     assert window.release(100 * MS)["time_ns"].tolist() == [3 * MS, 4 * MS]
 
 
+def test_packets_may_be_put_into_its_room() -> None:
+    window, packets = ReorderWindow(5 * MS), records(1, 3, 2)
+    packets["seq"] = [10, 30, 20]
+    for _ in range(2):  # the first was not kept
+        window.room(3)[:] = packets
+    window.take(packets["time_ns"])
+    assert window.room(1)["time_ns"].tolist() == [0]
+    assert window.release(100 * MS)["seq"].tolist() == [10, 20, 30]
+    assert window.moved == 1
+
+
 def test_it_keeps_the_order_of_equal_times() -> None:
     window = ReorderWindow(5 * MS)
     packets = records(1, 1, 1)
