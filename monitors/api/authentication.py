@@ -52,7 +52,7 @@ class MayCall(BasePermission):
     """The caller's account has the view's level, and a token also the scope that the view needs.
 
     A view names them as `level` (monitors.access.LEVELS, default `view`) and `scope`; without one, safe methods need
-    `read` and all others `write`.
+    `read` and all others `write`. Where `change_level` is named, methods that are not safe need that level instead.
     """
 
     message = "You may not do this."
@@ -63,6 +63,8 @@ class MayCall(BasePermission):
             self.message = f"This token lacks the scope '{needed}'; it has: {', '.join(request.auth.scopes) or 'none'}."
             return False
         level = getattr(view, "level", "view")
+        if request.method not in SAFE_METHODS:
+            level = getattr(view, "change_level", None) or level
         if not allows(request.user, level):
             self.message = (
                 f"Your account lacks the permission '{LEVELS[level]}'; an administrator can add you to a group."
