@@ -1,1 +1,1 @@
-"""Labels at work: resolved on groups, told apart where they overlap, read from and written to CSV, and names of hosts."""
+"""Labels at work: resolved on groups, told apart where they overlap, as filters, from and to CSV; names of hosts."""
