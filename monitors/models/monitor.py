@@ -16,6 +16,7 @@ from monitors.access import PERMISSIONS
 from monitors.kinds.kind import KINDS, subject_of
 from monitors.models.node import Node
 from monitors.models.node_group import NodeGroup
+from monitors.series.steps import mark_added
 from monitors.series.tiers import ROLLUPS
 
 KEYS = {
@@ -113,7 +114,8 @@ class Monitor(models.Model):
         return self.name
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Raise the revision when kind, filter or keys differ from what is stored, and keep that definition."""
+        """Raise the revision when kind, filter or keys differ from what is stored, and keep that definition. Steps
+        that are added are folded from what is stored."""
         if not self.slug:
             self.slug = free_slug(self.name)
         with transaction.atomic():
@@ -125,6 +127,8 @@ class Monitor(models.Model):
                 if kwargs.get("update_fields") is not None:
                     kwargs["update_fields"] = {*kwargs["update_fields"], "revision", "keep", "keep_at"}
             super().save(*args, **kwargs)
+            if stored is not None and "steps" in (kwargs.get("update_fields") or ("steps",)):
+                mark_added(self.pk, self.resolution, stored.steps, self.steps)
             if stored is None or stored.revision != self.revision:
                 Definition.objects.get_or_create(
                     monitor=self, revision=self.revision, defaults={"definition": self.definition()}

@@ -43,7 +43,8 @@ def _ranked(monitor: Monitor, now: int) -> list[dict[str, Any]]:
     failures = " + ".join(
         f"coalesce({name}, 0)" for name in ("refused", "unreachable", "unanswered", "half_open", "client_aborted")
     )
-    folded, base = table_of(max(60, monitor.resolution)), table_of(monitor.resolution)
+    base = table_of(monitor.resolution)
+    folded = table_of(60) if 60 in monitor.steps else base
     with connection.cursor() as cursor:
         cursor.execute(
             f"""

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from django.db import connection, transaction
 
 from monitors.models import Partition
-from monitors.series.tiers import STEPS, UTC, partition_span, table_of
+from monitors.series.tiers import STEPS, UTC, partition_name, partition_span, table_of
 
 # Any fixed number: one process at a time makes or drops partitions.
 LOCK = 0x63436C_01
@@ -22,11 +22,6 @@ TOUCH_S = 60.0
 STORAGE = "toast_tuple_target = 8160, fillfactor = 100"
 
 _touched: dict[tuple[int, int], float] = {}
-
-
-def partition_name(step: int, lower: int) -> str:
-    moment = dt.datetime.fromtimestamp(lower, UTC)
-    return f"{table_of(step)}_{moment:%Y%m%d_%H}" if step == 1 else f"{table_of(step)}_{moment:%Y%m%d}"
 
 
 def ensure(step: int, seconds: Iterable[int]) -> None:

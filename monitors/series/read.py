@@ -130,7 +130,7 @@ def _slices(request: ReadRequest, monitors: Sequence[Monitor], step: int) -> dic
     """
     by_tiers: dict[tuple[int, ...], list[int]] = {}
     for monitor in monitors:
-        tiers = tiers_of(monitor.resolution)
+        tiers = tiers_of(monitor.resolution, monitor.steps)
         if request.needs_groups and (request.node_ids or "node" in request.by) and "node" not in monitor.keys:
             tiers = tiers[:1]
         by_tiers.setdefault(tiers, []).append(monitor.pk)
@@ -247,7 +247,7 @@ def extent(monitors: Sequence[Monitor]) -> tuple[int, int] | None:
     """[first, last) second that has samples of these monitors in any tier; None where there are none."""
     low, high = [], []
     for monitor in monitors:
-        for tier in tiers_of(monitor.resolution):
+        for tier in tiers_of(monitor.resolution, monitor.steps):
             with connection.cursor() as cursor:
                 cursor.execute(
                     f"SELECT extract(epoch FROM min(t)), extract(epoch FROM max(t)) FROM {table_of(tier)}"
@@ -270,6 +270,6 @@ def finest_kept(monitors: Sequence[Monitor], start: int, end: int) -> int:
     )
     finest = 1
     for monitor in monitors:
-        tiers = tiers_of(monitor.resolution)
+        tiers = tiers_of(monitor.resolution, monitor.steps)
         finest = max(finest, next((tier for tier in tiers if tier not in dropped), tiers[-1]))
     return finest

@@ -15,7 +15,7 @@ from django.db import connection
 
 from monitors.models import Monitor, Partition
 from monitors.series import partitions
-from monitors.series.tiers import RUN_S, STEPS, UTC, table_of
+from monitors.series.tiers import RUN_S, STEPS, UTC, partition_name, table_of
 
 log = logging.getLogger(__name__)
 
@@ -36,11 +36,11 @@ def remove_old(now: float) -> list[str]:
         for partition in Partition.objects.filter(step=step, last_write__lt=limit, dropped=None):
             lower, upper = int(partition.lower.timestamp()), int(partition.upper.timestamp())
             if _is_waiting(step, lower, upper):
-                log.warning("%s stays: its roll-up is waiting", partitions.partition_name(step, lower))
+                log.warning("%s stays: its roll-up is waiting", partition_name(step, lower))
                 continue
             _freeze(step, lower, upper)
             partitions.drop(partition)
-            dropped.append(partitions.partition_name(step, lower))
+            dropped.append(partition_name(step, lower))
     return dropped
 
 

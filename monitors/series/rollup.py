@@ -22,8 +22,9 @@ from django.db import connection, transaction
 from cstor.metrics.columns import HISTOGRAMS, SCALARS
 from cstor.metrics.histogram import PAIR, Cells, compact
 from cstor.metrics.metric import SUBJECTS, Subject
+from monitors.intervals import Intervals, clip, union
 from monitors.kinds.kind import subject_of
-from monitors.models import Monitor
+from monitors.models import Monitor, Pull
 from monitors.series import partitions
 from monitors.series.tiers import ALL_NODES, ROLLUPS, RUN_S, TOTAL_GROUP, UTC, run_of, source_of, table_of, tiers_of
 from monitors.series.write import enqueue
@@ -80,10 +81,12 @@ def _fold_claimed(step: int, due: Sequence[tuple[int, int]]) -> int:
         cursor.execute("SET LOCAL work_mem = '64MB'")
         runs = _take(cursor, step, due)
         by_slice: dict[tuple[int, int, Subject], list[int]] = defaultdict(list)
-        resolutions, subjects, by_node = _definitions({monitor for monitor, _ in runs})
+        tiers, subjects, by_node = _definitions({monitor for monitor, _ in runs})
+        gone = _removed({monitor for monitor, _ in runs})
         for monitor, run in runs:
-            if step in tiers_of(resolutions.get(monitor, step))[1:]:
-                by_slice[run, source_of(step, resolutions[monitor]), subjects[monitor]].append(monitor)
+            # Pulls mark every step, kept or not: a step that is added back meanwhile misses nothing.
+            if step in tiers.get(monitor, ())[1:] and not _has_lost_source(step, run, tiers[monitor], gone[monitor]):
+                by_slice[run, source_of(step, tiers[monitor]), subjects[monitor]].append(monitor)
         for (run, source, subject), monitors in sorted(by_slice.items()):
             _fold(cursor, step, source, run, subject, monitors, by_node)
     return len(runs)
@@ -104,14 +107,27 @@ def _take(cursor: Any, step: int, due: Sequence[tuple[int, int]]) -> list[tuple[
     return cursor.fetchall()
 
 
-def _definitions(monitors: set[int]) -> tuple[dict[int, int], dict[int, Subject], list[int]]:
-    """Resolution and subject per monitor, and the monitors that keep their groups apart by node."""
+def _definitions(monitors: set[int]) -> tuple[dict[int, tuple[int, ...]], dict[int, Subject], list[int]]:
+    """Tiers and subject per monitor, and the monitors that keep their groups apart by node."""
     found = list(Monitor.objects.filter(pk__in=monitors))
     return (
-        {monitor.pk: monitor.resolution for monitor in found},
+        {monitor.pk: tiers_of(monitor.resolution, monitor.steps) for monitor in found},
         {monitor.pk: subject_of(monitor.kind) for monitor in found},
         [monitor.pk for monitor in found if "node" in monitor.keys],
     )
+
+
+def _removed(monitors: set[int]) -> dict[int, Intervals]:
+    """What retention removed from the base tier of each monitor."""
+    found: dict[int, Intervals] = defaultdict(tuple)
+    for monitor, frozen in Pull.objects.filter(monitor_id__in=monitors).values_list("monitor_id", "frozen"):
+        found[monitor] = union(found[monitor], frozen)
+    return found
+
+
+def _has_lost_source(step: int, run: int, tiers: tuple[int, ...], gone: Intervals) -> bool:
+    """Whether a part of what this run was folded from is gone: it stays as it is, a part would replace the whole."""
+    return source_of(step, tiers) == tiers[0] and bool(clip(gone, run, run + RUN_S[step]))
 
 
 def _fold(

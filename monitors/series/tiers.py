@@ -8,6 +8,7 @@ stands there a reader takes that run from the finer tier.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection
 
 UTC = dt.UTC
 DAY_S = 86_400
@@ -25,14 +26,13 @@ OTHER_GROUP = 1
 ALL_NODES = 0
 
 
-def tiers_of(resolution: int) -> tuple[int, ...]:
-    """The steps a monitor of this resolution has, finest first."""
-    return (resolution, *(step for step in ROLLUPS if step > resolution))
+def tiers_of(resolution: int, steps: Collection[int] = ROLLUPS) -> tuple[int, ...]:
+    """The tiers a monitor of this resolution has, finest first; `steps` are the roll-ups that it keeps."""
+    return (resolution, *(step for step in ROLLUPS if step > resolution and step in steps))
 
 
-def source_of(step: int, resolution: int) -> int:
-    """The tier that `step` is folded from."""
-    tiers = tiers_of(resolution)
+def source_of(step: int, tiers: tuple[int, ...]) -> int:
+    """The tier that `step` is folded from, of those that a monitor has."""
     return tiers[tiers.index(step) - 1]
 
 
@@ -43,6 +43,11 @@ def run_of(step: int, t: int) -> int:
 
 def table_of(step: int) -> str:
     return f"samples_{step}"
+
+
+def partition_name(step: int, lower: int) -> str:
+    moment = dt.datetime.fromtimestamp(lower, UTC)
+    return f"{table_of(step)}_{moment:%Y%m%d_%H}" if step == 1 else f"{table_of(step)}_{moment:%Y%m%d}"
 
 
 def partition_span(step: int, t: int) -> tuple[int, int]:
