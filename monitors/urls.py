@@ -4,13 +4,27 @@ from __future__ import annotations
 
 from django.urls import path
 
-from monitors.views import monitors, nodes
+from monitors.views import monitor_edit, monitor_files, monitors, node_groups, nodes, pulls
 
 urlpatterns = [
     path("monitors/", monitors.monitors, name="monitors"),
+    path("monitors/new/", monitor_edit.new_monitor, name="monitor-new"),
+    path("monitors/preview/", monitor_edit.preview_monitor, name="monitor-preview"),
+    path("monitors/export/", monitor_files.export_monitors, name="monitors-export"),
+    path("monitors/import/", monitor_files.import_monitors, name="monitors-import"),
     path("monitors/<int:pk>/", monitors.monitor, name="monitor"),
+    path("monitors/<int:pk>/edit/", monitor_edit.edit_monitor, name="monitor-edit"),
+    path("monitors/<int:pk>/clone/", monitor_edit.clone_monitor, name="monitor-clone"),
+    path("monitors/<int:pk>/switch/", monitor_edit.switch_monitor, name="monitor-switch"),
+    path("monitors/<int:pk>/delete/", monitor_edit.delete_monitor, name="monitor-delete"),
     path("monitors/<int:pk>/pull/", monitors.pull_monitor, name="monitor-pull"),
+    path("monitors/<int:pk>/again/", pulls.pull_history_again, name="monitor-again"),
+    path("pulls/", pulls.pulls, name="pulls"),
     path("nodes/", nodes.nodes, name="nodes"),
+    path("nodes/alarms/", nodes.node_alarms, name="node-alarms"),
+    path("nodes/try/", nodes.try_node, name="node-try"),
+    path("nodes/groups/<int:pk>/", node_groups.node_group, name="node-group"),
+    path("nodes/groups/<int:pk>/look/", node_groups.look_group, name="node-group-look"),
     path("nodes/<int:pk>/", nodes.node, name="node"),
     path("nodes/<int:pk>/test/", nodes.test_node, name="node-test"),
 ]

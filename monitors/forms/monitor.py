@@ -1,4 +1,4 @@
-"""The form of a monitor, used by the admin and by the pages alike."""
+"""The form of a monitor: the admin, the pages, the API and imported files all go through it."""
 
 from __future__ import annotations
 
@@ -7,55 +7,77 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
+from monitors.forms.choices import STEP_LABELS, KindRadio, key_boxes, kind_choices, step_boxes
+from monitors.forms.filter import FilterWidget, check_filter
+from monitors.forms.tags import TagsField
+from monitors.forms.thresholds import ThresholdsField
 from monitors.kinds.kind import KINDS
 from monitors.models import Monitor
-from monitors.models.monitor import KEYS, default_keys
-from wire.filters.grammar import FilterError, parse
-from wire.filters.sql import SERIES, where
+from monitors.models.monitor import KEYS, default_keys, default_steps
+from monitors.series.tiers import ROLLUPS
 
-
-def check_filter(text: str) -> None:
-    """ValidationError that points at the word, for a filter that does not parse or that conversations cannot answer."""
-    try:
-        where(parse(text), SERIES, text)
-    except FilterError as error:
-        raise ValidationError(f"{error}\n{error.pointer()}", code="filter") from None
+__all__ = ["MonitorForm", "check_filter"]
 
 
 class MonitorForm(forms.ModelForm):
     """What an operator decides about a monitor; the rest follows."""
 
-    kind = forms.ChoiceField()
+    kind = forms.ChoiceField(widget=KindRadio, initial="network_health")
+    tags = TagsField()
     keys = forms.MultipleChoiceField(
         label="Group by",
         choices=list(KEYS.items()),
         required=False,
         initial=default_keys,
-        widget=forms.CheckboxSelectMultiple,
         help_text="What is kept apart. Nothing: only the total. A chart can only split by what is kept here.",
     )
+    steps = forms.TypedMultipleChoiceField(
+        label="Coarser steps",
+        coerce=int,
+        choices=[(step, STEP_LABELS[step]) for step in ROLLUPS],
+        required=False,
+        initial=default_steps,
+        help_text="Roll-ups above the resolution. How long each step is kept is decided for all monitors at once.",
+    )
+    thresholds = ThresholdsField()
 
     class Meta:
         model = Monitor
-        fields = ["name", "kind", "filter", "nodes", "keys", "resolution", "interval_s", "top_n", "enabled"]
+        fields = [
+            "name", "kind", "description", "tags", "filter", "nodes", "groups", "keys", "resolution", "interval_s",
+            "top_n", "steps", "thresholds", "enabled",
+        ]  # fmt: skip
         widgets = {
-            "filter": forms.Textarea(
-                attrs={"rows": 2, "spellcheck": "false", "class": "vLargeTextField font-monospace"}
-            ),
+            "filter": FilterWidget,
+            "description": forms.Textarea(attrs={"rows": 2}),
             "nodes": forms.CheckboxSelectMultiple,
+            "groups": forms.CheckboxSelectMultiple,
         }
         help_texts = {
             "resolution": "The finest step that is kept. It cannot be changed later: make another monitor.",
+            "interval_s": "A shorter interval shows data sooner; it costs more calls, not more rows.",
             "top_n": "Per pull, each by bytes, failures and retransmissions; all others are kept together as “other”.",
+            "nodes": "Asked by their own name, in a group or not.",
+            "groups": "All members are asked; new members join by themselves.",
         }
+        labels = {"interval_s": "Pulled every (seconds)", "top_n": "Top N groups", "groups": "Node groups"}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name, choices in (("kind", [(key, kind.label) for key, kind in KINDS.items()]),):
+        if (kind := self.fields.get("kind")) is not None:
+            kind.choices = self._kinds()  # type: ignore[attr-defined]
+        # Widgets that ask the registry of kinds, which is filled when the apps are ready.
+        for name, widget in (("keys", key_boxes()), ("steps", step_boxes())):
             if (field := self.fields.get(name)) is not None:
-                field.choices = choices  # type: ignore[attr-defined]
+                widget.choices = field.choices  # type: ignore[attr-defined]
+                field.widget = widget
         if self.instance.pk and "resolution" in self.fields:
             self.fields["resolution"].disabled = True
+
+    def _kinds(self) -> list[tuple[str, str]]:
+        """All kinds; a monitor of one that this console no longer knows keeps it."""
+        known, own = kind_choices(), self.instance.kind
+        return known if own in KINDS or not self.instance.pk else [*known, (own, own)]
 
     def clean_filter(self) -> str:
         text = " ".join(self.cleaned_data["filter"].split())
@@ -69,6 +91,9 @@ class MonitorForm(forms.ModelForm):
                 "Host counts each conversation at both its ends: choose it without client and server."
             )
         return [key for key in KEYS if key in chosen]
+
+    def clean_steps(self) -> list[int]:
+        return sorted(set(self.cleaned_data["steps"]))
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}

@@ -1,37 +1,45 @@
-"""Pages that say how monitors are doing: the list, and one monitor with its pulls."""
+"""Pages that say how monitors are doing: the list, and one monitor with its pulls and its history."""
 
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from django.contrib import messages
-from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
-from monitors import state
+from monitors import history, state
 from monitors.access import allows, operator_required, viewer_required
-from monitors.models import Monitor, Pull
+from monitors.forms.choices import STEP_LABELS
+from monitors.forms.thresholds import judged
+from monitors.models import Monitor
 from monitors.pulls.claim import due_now
+from monitors.views.monitor_list import STATES, all_tags, cost_of, narrowed
 
 
 @viewer_required
 def monitors(request: HttpRequest) -> HttpResponse:
-    """All monitors, the worst first."""
-    now = time.time()
-    found = Monitor.objects.prefetch_related("nodes", Prefetch("pulls", Pull.objects.select_related("node", "monitor")))
-    rows = [(monitor, state.of_monitor(monitor, list(monitor.pulls.all()), now)) for monitor in found]
-    rows.sort(key=lambda row: (-state.SEVERITY.index(row[1].key), row[0].name))
-    context = {"rows": rows, "section": "monitors", "may_operate": allows(request.user, "operate")}
-    page = "monitors/partials/monitor_rows.html" if request.headers.get("HX-Request") else "monitors/monitors.html"
-    return render(request, page, context)
+    """All monitors, the worst first, or those that were searched for."""
+    chosen = {name: request.GET[name] for name in ("q", "tag", "state") if request.GET.get(name)}
+    context: dict[str, Any] = {"rows": narrowed(chosen), "may_operate": allows(request.user, "operate")}
+    context |= {"chosen": chosen, "section": "monitors"}
+    if request.headers.get("HX-Request"):
+        return render(request, "monitors/partials/monitor_rows.html", context)
+    context |= {
+        "tags": all_tags(),
+        "states": [(key, label) for key, (label, _) in STATES.items()],
+        "any": bool(context["rows"]) or Monitor.objects.exists(),
+        "query": request.GET.urlencode(),
+    }
+    return render(request, "monitors/monitors.html", context)
 
 
 @viewer_required
 def monitor(request: HttpRequest, pk: int) -> HttpResponse:
-    """One monitor: its definition, its pulls, and what its definition was."""
-    found = get_object_or_404(Monitor.objects.prefetch_related("nodes"), pk=pk)
+    """One monitor: its definition, its pulls, what it costs, and what was changed by whom."""
+    found = get_object_or_404(Monitor.objects.prefetch_related("nodes", "groups"), pk=pk)
     now = time.time()
     pulls = list(found.pulls.select_related("node", "monitor").order_by("node__name"))
     context = {
@@ -39,12 +47,29 @@ def monitor(request: HttpRequest, pk: int) -> HttpResponse:
         "state": state.of_monitor(found, pulls, now),
         "rows": [state.view(pull, now) for pull in pulls],
         "by_node": True,
-        "definitions": found.definitions.all(),
         "section": "monitors",
         "may_operate": allows(request.user, "operate"),
     }
-    page = "monitors/partials/pulls.html" if request.headers.get("HX-Request") else "monitors/monitor.html"
-    return render(request, page, context)
+    if request.headers.get("HX-Request"):
+        return render(request, "monitors/partials/pulls.html", context)
+    context |= {
+        "definitions": found.definitions.all(),
+        "events": history.events(found),
+        "cost": cost_of(found, tuple(pulls)),
+        "steps": [STEP_LABELS.get(step, f"{step} s") for step in found.steps if step > found.resolution],
+        "thresholds": _thresholds(found),
+    }
+    return render(request, "monitors/monitor.html", context)
+
+
+def _thresholds(monitor: Monitor) -> list[str]:
+    """The monitor's own, in words."""
+    return [
+        f"{one.label}: amber from {one.shown(amber)} {one.unit}, red from {one.shown(red)} {one.unit}"
+        for one in judged()
+        if one.key in monitor.thresholds
+        for amber, red in [monitor.thresholds[one.key]]
+    ]
 
 
 @operator_required

@@ -131,7 +131,12 @@ def series(node: StubNode, query: dict[str, Any]) -> dict[str, Any]:
         "kept_from": node.kept_from,
         "observed": [[start, node.complete]] if node.observed is None else node.observed,
         "revisions": node.revisions,
+        "groups": len(grouped),
     }
+    if query.get("plan"):
+        kept = min(len(grouped), query["limit"]) if query["by"] else 1
+        rows = kept + (kept < len(grouped) and bool(query["by"]))
+        return {**head, "plan": {"groups": len(grouped), "kept": kept, "rows_per_bucket": rows}}
     return {**head, "columns": _columns(grouped, query)}
 
 
