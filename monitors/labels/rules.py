@@ -114,7 +114,7 @@ def _services() -> list[Rule]:
     found = []
     for number, name, weight, text, protocol, first, last in rows:
         network = ip_network(text)
-        ports = None if first is None else (first, last)
+        ports = None if first is None else (first, last or first)
         rank = (-network.prefixlen, ports is None, weight, number)
         found.append(Rule(number, name, Region(network, protocol, ports), rank))
     return found
@@ -131,10 +131,10 @@ def _locations() -> list[Rule]:
 
 def _points() -> list[Rule]:
     found = []
-    for number, name, weight, *place in Point.objects.values_list("pk", "name", "weight", "node__name", "vni", "vlan"):
-        named = sum(value is not None for value in place)
+    rows = Point.objects.values_list("pk", "name", "weight", "node__name", "vni", "vlan")
+    for number, name, weight, node, vni, vlan in rows:
+        named = sum(value is not None for value in (node, vni, vlan))
         if named:
-            node, vni, vlan = place
             found.append(Rule(number, name, Region(node=node, vni=vni, vlan=vlan), (-named, weight, number)))
     return found
 
@@ -144,7 +144,7 @@ def _protocols() -> list[Rule]:
         "pk", "name", "weight", "ports__protocol", "ports__port_from", "ports__port_to"
     )
     return [
-        Rule(number, name, Region(protocol=protocol, ports=(first, last)), (weight, number))
+        Rule(number, name, Region(protocol=protocol, ports=(first, last or first)), (weight, number))
         for number, name, weight, protocol, first, last in rows
     ]
 
