@@ -6,11 +6,13 @@ import time
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from cclear.celery import QUEUES, app
 from monitors.models import Node, Pull, Rollup
+from monitors.nodes.alarm import alarms
+from monitors.nodes.glance import certificate_expires
 
 Sample = tuple[dict[str, str], float]
 
@@ -27,6 +29,9 @@ def _families() -> Iterator[tuple[str, str, Iterable[Sample]]]:
     pulls = list(Pull.objects.filter(monitor__enabled=True, node__enabled=True).select_related("node"))
     now = time.time()
     yield "cclear_node_up", "1 while the node answers its status call.", _nodes()
+    yield "cclear_nodes_down", "Nodes that failed three calls in a row.", [({}, len(alarms(now).down))]
+    yield "cclear_node_silent_seconds", "Seconds since the node's last answer.", _silence(now)
+    yield "cclear_node_certificate_seconds", "Seconds until the node's TLS certificate expires.", _certificates(now)
     yield (
         "cclear_pull_lag_seconds",
         "Seconds between now and the end of what is covered, of the monitor that is furthest behind.",
@@ -44,8 +49,23 @@ def _families() -> Iterator[tuple[str, str, Iterable[Sample]]]:
     yield "cclear_queue_messages", "Messages that wait for a worker.", _queues()
 
 
+def _asked() -> QuerySet[Node]:
+    """Nodes in use: neither switched off nor gone from their cluster."""
+    return Node.objects.filter(enabled=True, left_at=None)
+
+
 def _nodes() -> list[Sample]:
-    return [({"node": node.name}, float(not node.error)) for node in Node.objects.filter(enabled=True)]
+    return [({"node": node.name}, float(not node.error)) for node in _asked()]
+
+
+def _silence(now: float) -> list[Sample]:
+    seen = _asked().exclude(last_seen=None).values_list("name", "last_seen")
+    return [({"node": name}, round(now - last_seen.timestamp(), 1)) for name, last_seen in seen]
+
+
+def _certificates(now: float) -> list[Sample]:
+    found = ((node.name, certificate_expires(node.status)) for node in _asked())
+    return [({"node": name}, round(expires - now)) for name, expires in found if expires is not None]
 
 
 def _worst_lag(pulls: list[Pull], now: float) -> list[Sample]:
@@ -59,7 +79,7 @@ def _worst_lag(pulls: list[Pull], now: float) -> list[Sample]:
 
 def _failing() -> list[tuple[str, int]]:
     counts = Count("pulls", filter=~Q(pulls__error="") & Q(pulls__monitor__enabled=True))
-    return list(Node.objects.filter(enabled=True).annotate(failing=counts).values_list("name", "failing"))
+    return list(_asked().annotate(failing=counts).values_list("name", "failing"))
 
 
 def _queues() -> list[Sample]:

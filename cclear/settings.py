@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from django.core.exceptions import ImproperlyConfigured
 
 from cclear import __version__, data_dir
@@ -15,9 +17,9 @@ try:
     DATA_DIR = data_dir.prepare(data_dir_from_environment())
     DEBUG = env_bool("DEBUG", False)
     SECRET_KEY = env_text("SECRET_KEY", "") or data_dir.secret(DATA_DIR / "secret_key", 64)
-    # One key per line; the tokens of the nodes are encrypted with the first (monitors.secrets).
-    NODE_KEYS = DATA_DIR / "node_keys"
-    data_dir.secret(NODE_KEYS, 43)
+    # One key per line; the tokens of the nodes are encrypted with the first (monitors.secrets), which makes the file
+    # when it is needed. Hosts that share a database share its keys.
+    NODE_KEYS = Path(env_text("NODE_KEYS", "") or DATA_DIR / "node_keys")
     ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
     CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS", [])
     # HTTPS=yes where a proxy ends TLS in front of us: cookies then travel encrypted only.
@@ -83,6 +85,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "monitors.context.node_alarms",
             ]
         },
     }

@@ -15,7 +15,7 @@ class MonitorsConfig(AppConfig):
     def ready(self) -> None:
         from django.contrib.auth import get_user_model
 
-        from monitors import access
+        from monitors import access, checks  # noqa: F401 - the checks register themselves
         from monitors.labels import changes
         from wire.registry import autodiscover
 

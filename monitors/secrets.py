@@ -8,7 +8,9 @@ HMAC-SHA256, https://github.com/fernet/spec). The first encrypts, all decrypt, s
 from __future__ import annotations
 
 import logging
+import os
 import re
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,10 +18,12 @@ from typing import Any
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured, ValidationError
-from django.db import models
+from django.db import connection, models
 
 log = logging.getLogger(__name__)
 
+# How the Fernet format begins, whatever is encrypted.
+MARK = "gAAAA"
 UNREADABLE = "its token cannot be read with the present key file: write it again"
 # What a header can carry (RFC 6750); anything else would end up in the words of an error.
 _TOKEN = re.compile(r"[\x21-\x7e]*")
@@ -64,7 +68,38 @@ def ring(keys: list[str]) -> MultiFernet:
 
 
 def encrypt(text: str) -> str:
-    return key_ring().encrypt(text.encode()).decode() if text else ""
+    if not text:
+        return ""
+    ensure_key_file()
+    return key_ring().encrypt(text.encode()).decode()
+
+
+def ensure_key_file() -> None:
+    """Make the file where there is none, unless tokens wait for the one that is gone: a new key would hide that."""
+    path = key_file()
+    if path.exists():
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM (SELECT token FROM monitors_node UNION ALL SELECT token FROM monitors_nodegroup) t"
+            " WHERE token LIKE %s",
+            [MARK + "%"],
+        )
+        (n,) = cursor.fetchone()
+    if n:
+        raise KeyProblem(
+            f"{path} is missing, and {n} tokens are encrypted with its keys: copy it back from a backup or from the"
+            " host that has it. If it is lost, remove those tokens and write them again."
+        )
+    hidden = path.with_name(f".{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(Fernet.generate_key().decode().rstrip("=") + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    # Another process may have been first: its key counts.
+    with suppress(FileExistsError):
+        os.link(hidden, path)
+    hidden.unlink()
 
 
 class Unreadable(str):

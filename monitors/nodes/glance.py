@@ -40,6 +40,10 @@ class Glance:
     ring_fill: float | None = None
     table: float | None = None
     disk_free: int | None = None
+    disk_total: int | None = None
+    oldest_packet: float | None = None
+    version: str = ""
+    certificate: float | None = None
 
     @property
     def lost(self) -> str:
@@ -56,6 +60,18 @@ class Glance:
     @property
     def table_used(self) -> str:
         return _percent(self.table)
+
+    @property
+    def disk_used(self) -> float | None:
+        """How full its disk is, in percent."""
+        if self.disk_free is None or not self.disk_total:
+            return None
+        return 100 * min(1.0, max(0.0, 1 - self.disk_free / self.disk_total))
+
+    @property
+    def disk_colour(self) -> str:
+        used = self.disk_used
+        return "green" if used is None or used < 85 else "amber" if used < 95 else "red"
 
 
 def glance(status: dict[str, Any]) -> Glance:
@@ -76,7 +92,30 @@ def glance(status: dict[str, Any]) -> Glance:
         ring_fill=max(fills, default=None),
         table=_number(_object(capture.get("table")).get("occupancy")),
         disk_free=_whole(_object(status.get("disk")).get("free_bytes")),
+        disk_total=_whole(_object(status.get("disk")).get("total_bytes")),
+        oldest_packet=_number(status.get("oldest_packet")),
+        version=str(status.get("version") or "")[:40],
+        certificate=certificate_expires(status),
     )
+
+
+def certificate_expires(status: dict[str, Any]) -> float | None:
+    """Epoch second of the end of the certificate that the node presented."""
+    return _number(_object(status.get("certificate")).get("expires"))
+
+
+def older(versions: dict[int, str]) -> dict[int, str]:
+    """Of nodes (id -> version): those that run an older version than the newest, with words that say so."""
+    told = {pk: _parts(version) for pk, version in versions.items() if version}
+    newest = max(told.values(), default=())
+    name = next((versions[pk] for pk, parts in told.items() if parts == newest), "")
+    return {pk: f"older than {name}, which others run" for pk, parts in told.items() if parts < newest}
+
+
+def _parts(version: str) -> tuple[tuple[int, int, str], ...]:
+    """1.10.0 after 1.9.2; what is not a number sorts before all numbers."""
+    words = version.replace("-", ".").replace("+", ".").split(".")
+    return tuple((1, int(word), "") if word.isdecimal() else (0, 0, word) for word in words)
 
 
 def alarms(status: dict[str, Any]) -> tuple[Alarm, ...]:

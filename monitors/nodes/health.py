@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from contextlib import suppress
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import F
@@ -16,11 +17,14 @@ from monitors.nodes import glance
 from monitors.nodes.client import NodeClient, NodeError
 from monitors.pulls.answer import BadAnswer
 from monitors.pulls.normalize import told_intervals
+from monitors.secrets import UNREADABLE, Unreadable
 from monitors.series.tiers import UTC
 from monitors.series.write import observe
 
 BREAKER_FAILURES = 3
 BREAKER_S = 30
+# Time enough to have a certificate made and signed.
+EXPIRES_SOON_S = 14 * 86_400
 # A status is small: with the pull that waits for it, it stays within the pull's lease.
 STATUS_S = 10
 
@@ -32,9 +36,17 @@ def check(node: Node, now: float) -> str:
     except NodeError as error:
         failed(node.pk, str(error), now)
         return str(error)
+    note(node, status, now)
+    return ""
+
+
+def note(node: Node, status: dict[str, Any], now: float) -> None:
+    """The node answered with this status."""
     moment = dt.datetime.fromtimestamp(now, UTC)
+    before, name = node.status.get("name"), status.get("name")
+    other = {"was_named": before} if before and name and before != name else {}
     Node.objects.filter(pk=node.pk).update(
-        status={**status, "asked_at": now},
+        status={**status, **other, "asked_at": now},
         skew_ms=status.get("clock_skew_ms"),
         checked_at=moment,
         last_seen=moment,
@@ -44,7 +56,6 @@ def check(node: Node, now: float) -> str:
     )
     with suppress(BadAnswer), transaction.atomic(), connection.cursor() as cursor:
         observe(cursor, node.pk, told_intervals(status.get("observed") or []))
-    return ""
 
 
 def answered(node_id: int, complete_until: int, now: float) -> None:
@@ -70,6 +81,10 @@ def state_of(node: Node, now: float) -> tuple[str, str]:
     """(colour key, sentence) for lists: ok, unknown, warning, down, off."""
     if not node.enabled:
         return "off", "Switched off"
+    if node.left_at is not None:
+        return "off", f"Left its cluster {spoken(now - node.left_at.timestamp())} ago"
+    if isinstance(node.token, Unreadable):
+        return "down", f"No call is possible: {UNREADABLE}"
     if node.last_seen is None:
         return ("down", node.error) if node.error else ("unknown", "Not asked yet")
     age_s = now - node.last_seen.timestamp()
@@ -77,14 +92,48 @@ def state_of(node: Node, now: float) -> tuple[str, str]:
         return "down", f"{node.error} (last answer {spoken(age_s)} ago)"
     if age_s > 4 * 15:
         return "warning", f"Not heard of for {spoken(age_s)}: is the worker running?"
-    if node.status.get("problem"):
-        return "warning", str(node.status["problem"])
-    alarms = [alarm for alarm in glance.alarms(node.status) if alarm.severity != "notice"]
-    if alarms:
-        return "warning", alarms[0].text + (f" (and {len(alarms) - 1} more)" if len(alarms) > 1 else "")
-    if node.skew_ms and abs(node.skew_ms) > 2000:
-        return "warning", f"Its clock is {spoken(abs(node.skew_ms) / 1000)} {'ahead' if node.skew_ms > 0 else 'behind'}"
+    warnings = _warnings(node, now)
+    if warnings:
+        return "warning", warnings[0] + (f" (and {len(warnings) - 1} more)" if len(warnings) > 1 else "")
     return "ok", "Answers"
+
+
+def breaker_words(node: Node, now: float) -> str:
+    """Whether failures keep everybody away from the node: since when, and when it is tried next."""
+    if node.failures < BREAKER_FAILURES:
+        return "" if not node.failures else f"{node.failures} of {BREAKER_FAILURES} failures"
+    since = "" if node.last_seen is None else f" for {spoken(now - node.last_seen.timestamp())}"
+    wait_s = 0.0 if node.retry_at is None else node.retry_at.timestamp() - now
+    return f"open{since}, next try {f'in {spoken(wait_s)}' if wait_s >= 1 else 'now'}"
+
+
+def clock_words(node: Node) -> str:
+    """How far its clock is off; less than a second may be the measurement's own."""
+    if node.skew_ms is None:
+        return ""
+    if abs(node.skew_ms) < 1000:
+        return "agrees"
+    return f"{spoken(abs(node.skew_ms) / 1000)} {'ahead' if node.skew_ms > 0 else 'behind'}"
+
+
+def _warnings(node: Node, now: float) -> list[str]:
+    """What is wrong with a node that answers, the worst first."""
+    problem = node.status.get("problem")
+    alarms = [alarm.text for alarm in glance.alarms(node.status) if alarm.severity != "notice"]
+    found = [str(problem)] if problem else []
+    found += [text for text in alarms if text != problem]
+    if node.status.get("was_named"):
+        found.append(
+            f"Answers as {node.status.get('name')} and before as {node.status['was_named']}: the address of a load"
+            " balancer hides its nodes, which belong into a node group one by one"
+        )
+    if node.skew_ms and abs(node.skew_ms) > 2000:
+        found.append(f"Its clock is {spoken(abs(node.skew_ms) / 1000)} {'ahead' if node.skew_ms > 0 else 'behind'}")
+    expires = glance.certificate_expires(node.status)
+    if expires is not None and expires < now + EXPIRES_SOON_S:
+        left = "has expired" if expires <= now else f"expires in {spoken(expires - now)}"
+        found.append(f"Its TLS certificate {left}")
+    return found
 
 
 def spoken(seconds: float) -> str:

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def _fresh_caches() -> None:
     """Each test has its own rows: nothing that a process remembers of an earlier one holds."""
+    from monitors.nodes import alarm
     from monitors.series import partitions, write
 
+    alarm.forget()
     partitions.forget()
     write.forget()
 

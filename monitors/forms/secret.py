@@ -1,0 +1,51 @@
+"""A token in a form: it can be written and removed, but is never shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from monitors.secrets import KeyProblem, ensure_key_file, key_ring, validate_token
+
+
+class SecretForm(forms.ModelForm):
+    """Of a model with a `token`."""
+
+    new_token = forms.CharField(
+        label="Token",
+        required=False,
+        strip=True,
+        widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password"}),
+        help_text="Bearer token of the node's API. Empty: the present one stays.",
+    )
+    remove_token = forms.BooleanField(label="Remove the token", required=False)
+
+    def clean_new_token(self) -> str:
+        token: str = self.cleaned_data["new_token"]
+        validate_token(token)
+        if token:
+            require_keys()
+        return token
+
+    def apply_token(self) -> None:
+        """What was written or removed, onto the instance."""
+        if self.cleaned_data.get("remove_token"):
+            self.instance.token = ""
+        elif self.cleaned_data.get("new_token"):
+            self.instance.token = self.cleaned_data["new_token"]
+
+
+def require_keys(*args: Any) -> None:
+    """A token can be encrypted now; else why not."""
+    try:
+        ensure_key_file()
+        key_ring()
+    except KeyProblem as problem:
+        raise ValidationError(str(problem)) from None
+
+
+def clean_api_address(value: str) -> str:
+    """As it is kept: people copy it with the path of the API."""
+    return value.strip().rstrip("/").removesuffix("/api/v1")
