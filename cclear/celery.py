@@ -21,6 +21,7 @@ QUEUES = ("pulls", "rollups", "searches", "reports", "default")
 app.conf.task_routes = {
     "monitors.tasks.tick": {"queue": "pulls"},
     "monitors.tasks.pull*": {"queue": "pulls"},
+    "monitors.tasks.look*": {"queue": "pulls"},
     "monitors.tasks.rollup*": {"queue": "rollups"},
     "monitors.tasks.search*": {"queue": "searches"},
     "dashboards.tasks.report*": {"queue": "reports"},
@@ -29,6 +30,7 @@ app.conf.task_routes = {
 # A wake-up that nobody took in time is worth nothing: the next one follows.
 app.conf.beat_schedule = {
     "tick": {"task": "monitors.tasks.tick", "schedule": 1.0, "options": {"expires": 2}},
+    "look": {"task": "monitors.tasks.look", "schedule": 5.0, "options": {"expires": 5}},
     "rollup": {"task": "monitors.tasks.rollup", "schedule": 5.0, "options": {"expires": 10}},
     "labels": {"task": "monitors.tasks.follow_labels", "schedule": 5.0, "options": {"expires": 5}},
     "retention": {"task": "monitors.tasks.retention", "schedule": 600.0, "options": {"expires": 600}},

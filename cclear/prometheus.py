@@ -60,7 +60,7 @@ def _nodes() -> list[Sample]:
 
 def _silence(now: float) -> list[Sample]:
     seen = _asked().exclude(last_seen=None).values_list("name", "last_seen")
-    return [({"node": name}, round(now - last_seen.timestamp(), 1)) for name, last_seen in seen]
+    return [({"node": name}, round(now - last.timestamp(), 1)) for name, last in seen if last is not None]
 
 
 def _certificates(now: float) -> list[Sample]:

@@ -9,7 +9,7 @@ from celery import shared_task
 
 from monitors.labels import resolve
 from monitors.models import Node
-from monitors.nodes import health
+from monitors.nodes import discovery, health
 from monitors.pulls import claim as claims
 from monitors.pulls import run as pulls
 from monitors.series import partitions, retention
@@ -38,6 +38,19 @@ def pull_status(node_id: int) -> None:
     node = Node.objects.filter(pk=node_id, enabled=True).first()
     if node is not None:
         health.check(node, time.time())
+
+
+@shared_task(name="monitors.tasks.look")
+def look() -> None:
+    """Every few seconds: groups whose address is to be resolved again, each in a task of its own."""
+    for group_id in discovery.claim(time.time()):
+        look_behind.apply_async((group_id,), expires=discovery.EVERY_S)
+
+
+@shared_task(name="monitors.tasks.look_behind")
+def look_behind(group_id: int) -> None:
+    """Who is behind the address of a group."""
+    discovery.look(group_id, time.time())
 
 
 @shared_task(name="monitors.tasks.rollup")

@@ -42,7 +42,7 @@ class NodeForm(SecretForm):
         return super().save(commit)
 
     def _save_m2m(self) -> None:
-        super()._save_m2m()
+        super()._save_m2m()  # type: ignore[misc]  # Django's own hook, which its types leave out
         if "groups" in self.changed_data:
             self.instance.groups.set(self.cleaned_data["groups"])
 

@@ -89,7 +89,8 @@ def take_turn() -> None:
 def free_name(wanted: str, but: int | None = None) -> str:
     """`wanted`, or with a number where another node has that name."""
     name, n = wanted[:100], 1
-    while Node.objects.filter(name=name).exclude(pk=but).exists():
+    taken = Node.objects.all() if but is None else Node.objects.exclude(pk=but)
+    while taken.filter(name=name).exists():
         n += 1
         name = f"{wanted[:90]} ({n})"
     return name

@@ -58,12 +58,13 @@ class TrustAdapter(NodeAdapter):
 
     def build_connection_pool_key_attributes(
         self, request: PreparedRequest, verify: Any, cert: Any = None
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
+    ) -> tuple[Any, Any]:
         host, options = super().build_connection_pool_key_attributes(request, verify, cert)
         if host["scheme"] == "https":
-            options = {"ssl_context": self._trusted, "cert_reqs": self._trusted.verify_mode}
+            trusted: dict[str, Any] = {"ssl_context": self._trusted, "cert_reqs": self._trusted.verify_mode}
             if self._trust.name:
-                options["server_hostname"] = self._trust.name
+                trusted["server_hostname"] = self._trust.name
+            return host, trusted
         return host, options
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:

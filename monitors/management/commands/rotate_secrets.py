@@ -13,8 +13,8 @@ from monitors.secrets import KeyProblem, key_file
 class Command(BaseCommand):
     help = (
         "Encrypt the tokens of all nodes and node groups with a new key and remove the old one. Running processes"
-        " follow by themselves. Where several hosts share the database: --add, copy the key file to each host, --finish,"
-        " copy it again."
+        " follow by themselves. Where several hosts share the database: --add, copy the key file to each host,"
+        " --finish, copy it again."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
