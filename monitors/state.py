@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ from monitors.series.tiers import UTC
 SEVERITY = ("off", "unknown", "ok", "busy", "warning", "down")
 COLOURS = {"off": "grey", "unknown": "grey", "ok": "green", "busy": "green", "warning": "amber", "down": "red"}
 LATE_S = 60
+# Due for longer, its node answering and nobody at it: there is no worker, or beat is not running.
+IDLE_S = 30
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,9 @@ class PullView:
     covered_until: dt.datetime | None
     covered: str
     lost: str
+    next_run: str = ""
+    rows_per_s: float = 0.0
+    history: float | None = None
 
 
 def of_node(node: Node, now: float) -> State:
@@ -60,15 +66,23 @@ def of_pull(pull: Pull, now: float) -> State:
     lag = None if until is None or standing else max(0.0, now - until)
     if not (pull.monitor.enabled and pull.node.enabled):
         return State("off", "Switched off", lag)
+    if not pull.is_asked:
+        return State("off", "No longer asked: what was pulled stays", lag)
     if pull.error:
         return State("warning" if pull.failures < 3 else "down", pull.error, lag)
+    if (until is None or not standing) and (waits_s := idle_s(pull, now)) > IDLE_S:
+        return State("warning", f"Due for {spoken(waits_s)}: are beat and a worker for pulls running?", lag)
     if until is None:
         return State("unknown", "Nothing pulled yet", None)
+    if standing and pull.stale:
+        return State("busy", "Pulling history again", lag)
     if standing:
         whole = pull.node.complete is None or until >= pull.node.complete
         return State("ok", "All that the node has") if whole else State("busy", "Fetching history")
     if lag is not None and lag > max(LATE_S, 3 * pull.monitor.interval_s + 2 * pull.monitor.resolution):
         return State("warning", f"{spoken(lag)} behind", lag)
+    if pull.stale:
+        return State("busy", f"Up to date, pulling {spoken(length(pull.stale))} of history again", lag)
     if is_behind(pull):
         return State("busy", "Up to date, fetching history", lag)
     return State("ok", "Up to date", lag)
@@ -97,11 +111,60 @@ def stands(node: Node, now: float) -> bool:
 
 def is_behind(pull: Pull) -> bool:
     """Whether history that the node has is still missing."""
+    have = _have(pull)
+    return have is not None and have[1] - have[0] > 2 * pull.monitor.resolution
+
+
+def history(pull: Pull) -> float | None:
+    """Share of the node's history that is here, or known to be lost or removed; None where nothing is known."""
+    have = _have(pull)
+    return None if have is None or have[1] <= 0 else min(1.0, max(0.0, have[0] / have[1]))
+
+
+def _have(pull: Pull) -> tuple[int, int] | None:
+    """Seconds that are settled, of how many."""
     oldest = pull.node.oldest
     if oldest is None or not pull.covered:
-        return False
-    have = length(normalized((*pull.covered, *pull.lost, *pull.frozen)))
-    return pull.covered[-1][1] - max(oldest, 0) - have > 2 * pull.monitor.resolution
+        return None
+    settled = length(normalized((*pull.covered, *pull.lost, *pull.frozen)))
+    return settled, pull.covered[-1][1] - max(oldest, 0)
+
+
+def idle_s(pull: Pull, now: float) -> float:
+    """For how long a pull that could run has been due without anybody taking it."""
+    if pull.next_run is None or is_open(pull.node, now) or is_running(pull, now):
+        return 0.0
+    return max(0.0, now - pull.next_run.timestamp())
+
+
+def is_running(pull: Pull, now: float) -> bool:
+    return pull.lease_until is not None and pull.lease_until.timestamp() > now
+
+
+def is_open(node: Node, now: float) -> bool:
+    """Whether the node's breaker keeps everybody away."""
+    return node.retry_at is not None and node.retry_at.timestamp() > now
+
+
+def next_run(pull: Pull, now: float) -> str:
+    """When it runs next, in words."""
+    if not (pull.is_asked and pull.monitor.enabled and pull.node.enabled):
+        return "never"
+    if is_running(pull, now):
+        return "running"
+    wait_s = pull.next_run.timestamp() - now
+    if is_open(pull.node, now):
+        assert pull.node.retry_at is not None
+        wait_s = max(wait_s, pull.node.retry_at.timestamp() - now)
+    return f"in {spoken(wait_s)}" if wait_s >= 0.5 else "now" if wait_s > -2 else f"due for {spoken(-wait_s)}"
+
+
+def rows_per_s(pull: Pull, now: float) -> float:
+    """Rows per second, over about the last minute."""
+    if pull.last_run is None:
+        return 0.0
+    age_s = min(600.0, max(0.0, now - pull.last_run.timestamp()))
+    return pull.rows_per_s * math.exp(-age_s / 60)
 
 
 def view(pull: Pull, now: float) -> PullView:
@@ -113,4 +176,7 @@ def view(pull: Pull, now: float) -> PullView:
         dt.datetime.fromtimestamp(covered[-1][1], UTC) if covered else None,
         spoken(length(covered)) if covered else "",
         spoken(length(pull.lost)) if pull.lost else "",
+        next_run(pull, now),
+        rows_per_s(pull, now),
+        history(pull),
     )

@@ -44,6 +44,9 @@ class Pull(models.Model):
     refused = models.BigIntegerField(default=0, db_default=0)
     rows_per_s = models.FloatField(default=0.0, db_default=0.0)
 
+    # Whether its monitor still asks this node; who lists pulls says so (monitors.pulls.status).
+    is_asked = True
+
     class Meta:
         db_table = "monitors_pull"
         default_permissions = ()

@@ -71,14 +71,16 @@ def claim(now: float, node_id: int | None = None) -> list[Lease]:
 
 
 def claim_status(now: float) -> list[int]:
-    """Nodes whose health is to be asked for; whoever gets a node here asks, and nobody else for the next seconds."""
+    """Nodes whose health is to be asked for; whoever gets a node here asks, and nobody else for the next seconds. An
+    open breaker keeps this call away as well."""
     moment = dt.datetime.fromtimestamp(now, UTC)
     limit = moment - dt.timedelta(seconds=STATUS_EVERY_S)
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE monitors_node SET checked_at = %s WHERE id IN (SELECT id FROM monitors_node"
-            " WHERE enabled AND (checked_at IS NULL OR checked_at <= %s) FOR UPDATE SKIP LOCKED) RETURNING id",
-            [moment, limit],
+            " WHERE enabled AND left_at IS NULL AND (checked_at IS NULL OR checked_at <= %s) AND (retry_at IS NULL OR retry_at <= %s)"
+            " FOR UPDATE SKIP LOCKED) RETURNING id",
+            [moment, limit, moment],
         )
         return sorted(node for (node,) in cursor.fetchall())
 

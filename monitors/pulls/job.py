@@ -30,7 +30,7 @@ class Job:
         self.monitor = pull.monitor
         self.plan = plan
         self.error = ""
-        self.is_cut = False
+        self.is_cut = self.is_refused = False
         self.groups: dict[Window, Answer] = {}
         self.totals: dict[Window, Answer] = {}
         self.busy: dict[Probe, list[int]] = {}
@@ -82,6 +82,11 @@ class Job:
         """Keep the first error: what follows is often its consequence."""
         self.error = self.error or error
 
+    def refuse(self, error: str) -> None:
+        """The call as a whole failed: that is the node's trouble, not this monitor's."""
+        self.is_refused = not self.error
+        self.fail(error)
+
     def answers(self) -> list[tuple[Window, Answer]]:
         """Windows that were answered. An hour is replaced as a whole or not at all."""
         found = {**self.groups, **self.totals}
@@ -99,9 +104,10 @@ class Job:
         monitor, pull = self.monitor, self.pull
         answers = tuple(self.answers())
         due = next_run(now, monitor.interval_s, monitor.pk, pull.node_id)
-        if self.error:
+        # While the whole node fails its breaker decides: what is due when it closes must not wait for longer.
+        if self.error and not self.is_refused:
             due = now + retry_delay_s(pull.failures + 1, monitor.interval_s)
-        elif self.plan.behind or self.is_cut:
+        elif not self.error and (self.plan.behind or self.is_cut):
             due = min(due, now + BEHIND_AGAIN_S)
         return Brought(
             monitor.pk,

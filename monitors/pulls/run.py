@@ -77,7 +77,7 @@ def run_batch(lease: Lease, clock: Callable[[], float] = time.time) -> Result | 
         result.error = _fetch(node, jobs, now)
         _note_health(node, jobs, result.error, now)
     for job in jobs if result.error else ():
-        job.fail(result.error)
+        job.refuse(result.error)
     took_ms = round(1000 * (time.monotonic() - started))
     _store(lease, [job.brought(took_ms, clock()) for job in jobs], clock(), result)
     result.failed = sum(bool(job.error) for job in jobs)
@@ -155,10 +155,10 @@ def _fetch(node: Node, jobs: Sequence[Job], now: float) -> str:
                 break
     except NodeError as problem:
         error = str(problem)
+    if len(open_queries) == len(asked):
+        return error or "answered nothing that can be read as series"
     _settle(open_queries.values(), error, is_full)
-    if len(open_queries) < len(asked):
-        return ""
-    return error or "answered nothing that can be read as series"
+    return ""
 
 
 def _asked(jobs: Sequence[Job]) -> list[tuple[Job, Item, dict[str, Any]]]:

@@ -227,8 +227,8 @@ def _record(cursor: Any, node_id: int, lease: UUID, brought: Sequence[Brought], 
           lease = NULL, lease_until = NULL, error = v.error,
           failures = CASE WHEN v.error = '' THEN 0 ELSE p.failures + 1 END, took_ms = v.took_ms, last_run = v.ran,
           rows = p.rows + v.rows, refused = p.refused + v.refused,
-          rows_per_s = p.rows_per_s * exp(-least(extract(epoch FROM v.ran - coalesce(p.last_run, v.ran)), 600) / 60)
-            + v.rows / 60.0
+          rows_per_s = v.rows / 60.0
+            + p.rows_per_s * exp(-least(extract(epoch FROM v.ran - coalesce(p.last_run, v.ran))::float8, 600) / 60)
         FROM (VALUES %s) v (monitor_id, covered, lost, revisions, probed, settled, next_run, took_ms, rows, refused,
           error, ran, lease, node_id)
         WHERE p.monitor_id = v.monitor_id AND p.node_id = v.node_id AND p.lease = v.lease"""
