@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cstor.buckets.columns import MANY, ONCE
+from cstor.buckets.columns import MANY
 from cstor.buckets.second import SESSION
 from cstor.flows.analyzers import burst, connections, handshake, history, loss, rtt, turns, visibility, volume, window
 from cstor.metrics.registry import COUNTERS, HISTOGRAMS
@@ -44,11 +44,11 @@ _ATTRIBUTES = [
 _ACCOUNTS = [
     ("cells", "i4"),  # heads of chains, -1 none
     ("samples", "i4"),
-    ("samples_used", "i4"),
+    ("samples_used", "u1"),
     ("timings", "i4", (MANY,)),
     ("flow_seconds", "i4"),
     ("active_seconds", "i4"),
-    ("once", "i8", (ONCE,)),  # ns, -1 not measured
+    ("tallies", "u1", (8,)),  # counts of ledger.TALLIES, which nearly every connection has
 ]
 _FLOW_STATES = (connections, turns, loss, handshake, history, burst)
 _SIDE_STATES = (loss, visibility, volume, window, rtt)
@@ -63,10 +63,13 @@ _FLOW_ORDER = (
     # the second: every packet
     *("start_ns", "last_ns", "irtt_ns", "request_end_ns", "response_end_ns"),
     *("burst_ms", "burst_sum", "burst_max", "letters", "conversation"),
-    *("turn", "turn_valid", "fin_sides", "history_length"),
-    # the third: once per turn, sample or second
-    *("request_ns", "response_ns", "late_second", "samples", "samples_used", "cells", "flow_seconds", "active_seconds"),
-    *("syn_ns", "vlan", "is_shared", "outcome"),
+    *("turn", "turn_valid", "irtt_known", "history_length"),
+    # the third: once per turn, sample or second, and packets with a control flag
+    *("turn_ns", "first_syn_ns", "syn_ack_ns", "step_ns", "tallies"),
+    *("samples", "cells", "flow_seconds", "active_seconds"),
+    *("samples_used", "is_shared", "outcome", "fin_sides", "syn_count", "syn_ack_count", "syn_ack_fits", "measured"),
+    # the fourth: letters that are new, and what is rare
+    *("timings", "late_second", "syn_gap_ns", "history", "vlan", "tag"),
 )
 _SIDE_ORDER = (
     # the first line: packets of both sides

@@ -12,7 +12,20 @@ import math
 import numpy as np
 
 from cstor.buckets.arena import push
-from cstor.buckets.columns import FACTS, MANY, ONCE, SIDED_FACTS, TIMING, TIMING_ERRORS
+from cstor.buckets.columns import (
+    ATTEMPTS,
+    CLOSED,
+    ESTABLISHED,
+    FACTS,
+    FINS,
+    MANY,
+    ONCE,
+    SIDED_FACTS,
+    SYN_ACKS,
+    SYNS,
+    TIMING,
+    TIMING_ERRORS,
+)
 from cstor.flows.registers import (
     BIN_FREE,
     BIN_HIGH,
@@ -52,6 +65,12 @@ BIN_BLOCK = np.dtype(
 SAMPLE_BLOCK = np.dtype([("next", "i4"), ("used", "i4"), ("sample", "i8", (SAMPLES_PER_BLOCK,))], align=True)
 BLOCK_BYTES = 64
 assert CELL_BLOCK.itemsize == BIN_BLOCK.itemsize == SAMPLE_BLOCK.itemsize == BLOCK_BYTES
+
+# What nearly every connection has, and one at a time, is counted in bytes of its row; what exceeds them in a cell.
+TALLIES = (FINS, FINS + 1, SYNS, SYN_ACKS, ATTEMPTS, ESTABLISHED, CLOSED)
+TALLY_OF_FACT = np.full(len(FACTS), -1, np.int64)
+TALLY_OF_FACT[list(TALLIES)] = np.arange(len(TALLIES))
+MAX_TALLY = 255
 
 SCRATCH = (2, BINS_PER_BLOCK * MAX_BIN_BLOCKS + SAMPLES_KEPT)  # work space for the bins of one timing
 
@@ -95,6 +114,16 @@ def free_chain(pool, registers, free, head):
 def count(out, flow, fact, value):
     """Add to a counter of the bucket under the cursor and of the connection."""
     push(out.events, out.registers, fact, value)
+    tally = TALLY_OF_FACT[fact]
+    if tally >= 0 and flow["tallies"][tally] < MAX_TALLY:
+        flow["tallies"][tally] += 1
+    else:
+        count_cell(out, flow, fact, value)
+
+
+@kernel
+def count_cell(out, flow, fact, value):
+    """Add to a cell of the connection."""
     head = flow["cells"]
     while head >= 0:
         block = out.cells[head]
@@ -125,7 +154,7 @@ def sample(out, flow, timing, duration_ns):
         return
     push(out.events, out.registers, TIMING + timing, duration_ns)
     if timing < ONCE:
-        flow["once"][timing] = duration_ns
+        flow["measured"] |= 1 << timing
     elif timing < ONCE + MANY:
         if flow["samples_used"] == SAMPLES_KEPT:
             fold_samples(out, flow)
@@ -285,6 +314,7 @@ def turn_cells(out, flow):
             if block["fact"][entry] < SIDED_FACTS:
                 block["fact"][entry] ^= 1
         head = block["next"]
+    flow["tallies"][0], flow["tallies"][1] = flow["tallies"][1], flow["tallies"][0]
     flow["timings"][0], flow["timings"][1] = flow["timings"][1], flow["timings"][0]
     head = flow["samples"]
     while head >= 0:

@@ -7,7 +7,7 @@ state; it goes when its time has come or the table needs room.
 from __future__ import annotations
 
 from cstor.buckets.arena import attach, bucket_of
-from cstor.buckets.columns import HALF_OPEN, MANY, MISSING_SYN, ONCE, UNANSWERED, outcome_number
+from cstor.buckets.columns import HALF_OPEN, MANY, MISSING_SYN, UNANSWERED, outcome_number
 from cstor.buckets.conversations import enter, leave
 from cstor.flows.analyzers.connections import (
     ACTIVE,
@@ -24,10 +24,11 @@ from cstor.flows.analyzers.connections import (
     fail,
     set_open,
 )
+from cstor.flows.analyzers.loss import NO_SYN
 from cstor.flows.analyzers.rtt import drop_ring
 from cstor.flows.analyzers.turns import IDLE
 from cstor.flows.copies import mark_copy
-from cstor.flows.ledger import count, free_chain
+from cstor.flows.ledger import TALLIES, count, free_chain
 from cstor.flows.registers import BIN_FREE, CELL_FREE, FLOW_FREE, FLOW_HIGH, FLOWS, FLOWS_OPENED, NEVER, SAMPLE_FREE
 from cstor.flows.roles import is_guess, source_is_server
 from cstor.flows.seq import UNKNOWN
@@ -77,8 +78,7 @@ def begin(state, number, packet):
     is_tcp = packet["protocol"] == TCP
     flow["phase"] = NEW if is_tcp else NOT_TCP
     flow["outcome"] = ACTIVE if is_tcp else NO_OUTCOME
-    flow["syn_ns"] = UNKNOWN
-    flow["irtt_ns"] = 0
+    flow["irtt_known"] = NO_SYN
     for side in range(2):
         begin_side(state.sides[2 * number + side])
     begin_accounts(state, number, packet["time_ns"])
@@ -101,19 +101,16 @@ def begin_accounts(state, number, now):
     flow["start_ns"], flow["last_ns"], flow["late_second"] = now, now, NEVER
     flow["is_dormant"] = 0
     flow["fin_sides"], flow["turn"], flow["turn_valid"], flow["awaiting"] = 0, IDLE, 0, 0
-    flow["request_ns"], flow["request_end_ns"] = UNKNOWN, UNKNOWN
-    flow["response_ns"], flow["response_end_ns"] = UNKNOWN, UNKNOWN
-    flow["syn_count"], flow["syn_ack_count"], flow["syn_ack_fits"] = 0, 0, 0
-    flow["first_syn_ns"], flow["last_syn_ns"], flow["syn_gap_ns"] = UNKNOWN, UNKNOWN, 0
-    flow["syn_ack_ns"], flow["last_syn_ack_ns"] = UNKNOWN, UNKNOWN
+    flow["response_end_ns"] = UNKNOWN
+    flow["syn_count"], flow["syn_ack_count"], flow["syn_gap_ns"], flow["measured"] = 0, 0, 0, 0
     flow["letters"], flow["history_length"] = 0, 0
     flow["burst_ms"], flow["burst_sum"], flow["burst_max"] = UNKNOWN, 0, 0
     flow["flow_seconds"], flow["active_seconds"] = 0, 0
     flow["cells"], flow["samples"], flow["samples_used"] = -1, -1, 0
     for timing in range(MANY):
         flow["timings"][timing] = -1
-    for timing in range(ONCE):
-        flow["once"][timing] = UNKNOWN
+    for tally in range(len(TALLIES)):
+        flow["tallies"][tally] = 0
     flow["row_serial"][0], flow["row_serial"][1] = 0, 0
     for number_of_side in range(2 * number, 2 * number + 2):
         side = state.sides[number_of_side]

@@ -31,6 +31,7 @@ from cstor.buckets.columns import (
     TRUNCATED,
 )
 from cstor.buckets.second import SESSION
+from cstor.flows.analyzers.handshake import handshake_timing
 from cstor.flows.analyzers.history import LETTERS
 from cstor.flows.layout import FLOW, RAW_SESSION, SIDE
 from cstor.flows.ledger import (
@@ -42,6 +43,7 @@ from cstor.flows.ledger import (
     MAX_SAMPLE_BLOCKS,
     SAMPLE_BLOCK,
     SCRATCH,
+    TALLIES,
     TIMING_SHIFT,
     bin_of,
     sorted_bins,
@@ -151,7 +153,7 @@ def write_session(ended, number, scratch, session):
     for role in range(2):
         write_volume(session["counters"], ended.sides[2 * number + (role ^ client)], role)
     for timing in range(ONCE):
-        write_single(session["timings"][HISTOGRAM_OF_TIMING[timing]], flow["once"][timing])
+        write_single(session["timings"][HISTOGRAM_OF_TIMING[timing]], handshake_timing(flow, timing))
     write_single(session["timings"][HISTOGRAM_OF_TIMING[SESSION_DURATION]], flow["last_ns"] - flow["start_ns"])
     for timing in range(MANY):
         write_many(ended, flow, timing, scratch, session["timings"][HISTOGRAM_OF_TIMING[ONCE + timing]])
@@ -192,12 +194,14 @@ def write_history(session, flow, client):
 
 @kernel
 def write_counters(cells, counters, flow):
-    """The sparse counters."""
+    """The sparse counters, and those that stand in the row."""
     counters[COUNTER_OF_FACT[MIN_WINDOW_BYTES]] = -1
     counters[COUNTER_OF_FACT[MIN_WINDOW_BYTES + 1]] = -1
     counters[COUNTER_OF_FACT[FLOW_SECONDS]] = flow["flow_seconds"]
     counters[COUNTER_OF_FACT[ACTIVE_SECONDS]] = flow["active_seconds"]
     counters[COUNTER_OF_FACT[BURST_BYTES]] = flow["burst_max"]
+    for tally in range(len(TALLIES)):
+        counters[COUNTER_OF_FACT[TALLIES[tally]]] = flow["tallies"][tally]
     head = flow["cells"]
     while head >= 0:
         block = cells[head]

@@ -40,9 +40,9 @@ def due_ns(flow):
     if flow["is_dormant"] == 1:
         return flow["last_ns"] + (IDLE_NS if flow["phase"] == FAILED else DORMANT_NS)
     if flow["phase"] == SYN_SENT:
-        return flow["last_syn_ns"] + max(UNANSWERED_NS, flow["syn_gap_ns"] * 5 // 2)
+        return flow["step_ns"] + max(UNANSWERED_NS, flow["syn_gap_ns"] * 5 // 2)
     if flow["phase"] == SYN_ACKED:
-        return flow["last_syn_ack_ns"] + HALF_OPEN_NS
+        return flow["step_ns"] + HALF_OPEN_NS
     if flow["phase"] == OPEN:
         return flow["last_ns"] + SILENT_NS
     if flow["phase"] == NOT_TCP:

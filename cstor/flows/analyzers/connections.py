@@ -105,6 +105,9 @@ def saw_syn(state, number, flow, now, role):
         flow["phase"] = SYN_SENT
         flow["awaiting"] = 1
     if flow["phase"] == SYN_SENT:
+        if flow["syn_count"] > 1:
+            flow["syn_gap_ns"] = now - flow["step_ns"]
+        flow["step_ns"] = now
         state.deadlines[number] = now + UNANSWERED_NS
 
 
@@ -119,6 +122,7 @@ def saw_syn_ack(state, number, flow, client, packet, role):
     note_syn_ack(flow, client, packet)
     if flow["phase"] == SYN_SENT or flow["phase"] == SYN_ACKED:
         flow["phase"] = SYN_ACKED
+        flow["step_ns"] = packet["time_ns"]
         state.deadlines[number] = packet["time_ns"] + HALF_OPEN_NS
 
 

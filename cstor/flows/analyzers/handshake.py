@@ -6,27 +6,29 @@ once.
 
 from __future__ import annotations
 
+import numpy as np
+
 from cstor.buckets.arena import attach, bucket_of
 from cstor.buckets.columns import CONNECT_TIME, HANDSHAKE_RTT, HANDSHAKE_RTT_CLIENT, HANDSHAKE_RTT_SERVER
 from cstor.flows.ledger import sample
 from cstor.flows.registers import ROW, SLOT
 from cstor.flows.seq import UNKNOWN, ahead, plus
-from wire.packets.jit import part
+from wire.packets.jit import inline, part
 
 FLOW = [
-    ("syn_count", "i2"),  # SYNs of this ISN by the client
-    ("syn_ack_count", "i2"),
+    ("syn_count", "u1"),  # SYNs of this ISN by the client
+    ("syn_ack_count", "u1"),
     ("awaiting", "i1"),  # 1 while the handshake is not over
     ("syn_ack_fits", "i1"),  # the SYN-ACK acknowledges ISN + 1
+    ("measured", "u1"),  # bits of the timings that were sampled: they follow from the next three
     ("first_syn_ns", "i8"),
-    ("last_syn_ns", "i8"),
-    ("syn_gap_ns", "i8"),  # between the last two SYNs
     ("syn_ack_ns", "i8"),  # the first one
-    ("last_syn_ack_ns", "i8"),
+    ("step_ns", "i8"),  # while undecided the last SYN, then the last SYN-ACK; in the end the ACK that ended it
+    ("syn_gap_ns", "i8"),  # between the last two SYNs
 ]
 
 
-MANY = 1000  # SYNs and SYN-ACKs are not counted further: only "one or more" matters
+MANY = 2  # SYNs and SYN-ACKs are not counted further: only "one or more" matters
 
 
 @part
@@ -34,9 +36,6 @@ def note_syn(flow, now):
     """Another SYN of the client's."""
     if flow["syn_count"] == 0:
         flow["first_syn_ns"] = now
-    else:
-        flow["syn_gap_ns"] = now - flow["last_syn_ns"]
-    flow["last_syn_ns"] = now
     flow["syn_count"] = min(flow["syn_count"] + 1, MANY)
 
 
@@ -46,7 +45,6 @@ def note_syn_ack(flow, client, packet):
     if flow["syn_ack_count"] == 0:
         flow["syn_ack_ns"] = packet["time_ns"]
         flow["syn_ack_fits"] = client["isn"] != UNKNOWN and packet["ack"] == plus(client["isn"], 1)
-    flow["last_syn_ack_ns"] = packet["time_ns"]
     flow["syn_ack_count"] = min(flow["syn_ack_count"] + 1, MANY)
 
 
@@ -62,6 +60,7 @@ def end_handshake(state, flow, server, packet):
     if off != 0:
         return
     now = packet["time_ns"]
+    flow["step_ns"] = now
     if flow["syn_ack_count"] == 1:
         sample(state.out, flow, HANDSHAKE_RTT_CLIENT, now - flow["syn_ack_ns"])
         if sample_server(state, flow):
@@ -70,6 +69,18 @@ def end_handshake(state, flow, server, packet):
         sample(state.out, flow, CONNECT_TIME, now - flow["first_syn_ns"])
     if flow["response_end_ns"] == UNKNOWN:
         flow["response_end_ns"] = now
+
+
+@inline
+def handshake_timing(flow, timing):
+    """Nanoseconds of a timing that a connection has once, -1 where it was not measured."""
+    if flow["measured"] >> timing & 1 == 0:
+        return np.int64(-1)
+    if timing == HANDSHAKE_RTT_SERVER:
+        return flow["syn_ack_ns"] - flow["first_syn_ns"]
+    if timing == HANDSHAKE_RTT_CLIENT:
+        return flow["step_ns"] - flow["syn_ack_ns"]
+    return flow["step_ns"] - flow["first_syn_ns"]
 
 
 @part

@@ -45,10 +45,11 @@ SIDE = [
     ("dup", "i1"),  # duplicate ACKs in a row, up to MANY_DUP, or POISONED
 ]
 FLOW = [
-    ("syn_ns", "i8"),  # the last SYN without ACK of either side
-    ("irtt_ns", "i8"),  # that SYN to the first ACK after it; 0 unknown
+    ("irtt_ns", "i8"),  # the last SYN without ACK of either side to the first ACK after it; before, when that SYN came
+    ("irtt_known", "i1"),  # NO_SYN, SYN_SEEN, IRTT_KNOWN
 ]
 
+NO_SYN, SYN_SEEN, IRTT_KNOWN = 0, 1, 2
 NO_SCALE = -2
 POISONED = -1
 MANY_DUP = 100  # only "two or more" matters
@@ -141,7 +142,7 @@ def order_class(flow, own, peer, packet, end):
     if (peer["dup"] >= 2 or peer["dup"] == POISONED) and seq == peer["ack"] and 0 <= since < FAST_NS:
         return IS_FAST
     age = now - own["next_ns"]
-    limit = flow["irtt_ns"] if flow["irtt_ns"] != 0 else UNORDERED_NS
+    limit = flow["irtt_ns"] if flow["irtt_known"] == IRTT_KNOWN else UNORDERED_NS
     if (0 <= age < limit or (limit < 0 and (age >= 0 or age < limit))) and end != next:
         return IS_OUT_OF_ORDER
     return IS_PLAIN
@@ -193,11 +194,14 @@ def move_on(flow, own, peer, packet, flags):
     own["seen_ns"] = packet["time_ns"]
     own["last"] = flags & (IS_KEEP_ALIVE | IS_PROBE)
     if kind == SYN:
-        flow["syn_ns"] = packet["time_ns"]
+        if flow["irtt_known"] != IRTT_KNOWN:
+            flow["irtt_ns"] = packet["time_ns"]
+            flow["irtt_known"] = SYN_SEEN
     elif kind == ACK:
         own["fresh"] = 0
-        if flow["irtt_ns"] == 0 and flow["syn_ns"] != UNKNOWN:
-            flow["irtt_ns"] = packet["time_ns"] - flow["syn_ns"]
+        if flow["irtt_known"] == SYN_SEEN and flow["irtt_ns"] != packet["time_ns"]:
+            flow["irtt_ns"] = packet["time_ns"] - flow["irtt_ns"]
+            flow["irtt_known"] = IRTT_KNOWN
     if kind & SYN:
         own["fresh"] = 1
         learn_scale(own, peer, packet, kind)

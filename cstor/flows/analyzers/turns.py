@@ -16,9 +16,8 @@ from wire.packets.layout import ACK, SYN
 FLOW = [
     ("turn", "u1"),  # IDLE, ASKING, ANSWERING
     ("turn_valid", "u1"),
-    ("request_ns", "i8"),  # first byte of the request
+    ("turn_ns", "i8"),  # first byte of the request, then of the response
     ("request_end_ns", "i8"),
-    ("response_ns", "i8"),
     ("response_end_ns", "i8"),  # or the handshake's ACK; UNKNOWN: nothing to think about yet
 ]
 IDLE, ASKING, ANSWERING = 0, 1, 2
@@ -52,7 +51,7 @@ def start_request(out, flow, now, covered):
         sample(out, flow, CLIENT_THINK, now - flow["response_end_ns"])
     flow["turn"] = ASKING
     flow["turn_valid"] = 1 if covered else 0
-    flow["request_ns"] = now
+    flow["turn_ns"] = now
     flow["request_end_ns"] = now
 
 
@@ -60,13 +59,13 @@ def start_request(out, flow, now, covered):
 def start_response(out, flow, now, covered):
     """The first byte of a response completes the request."""
     if flow["turn_valid"] == 1 and covered:
-        sample(out, flow, REQUEST_TRANSFER, flow["request_end_ns"] - flow["request_ns"])
+        sample(out, flow, REQUEST_TRANSFER, flow["request_end_ns"] - flow["turn_ns"])
         sample(out, flow, RESPONSE_TIME, now - flow["request_end_ns"])
     else:
         flow["turn_valid"] = 0
         count(out, flow, TURNS_AMBIGUOUS, 1)
     flow["turn"] = ANSWERING
-    flow["response_ns"] = now
+    flow["turn_ns"] = now
     flow["response_end_ns"] = now
 
 
@@ -74,5 +73,5 @@ def start_response(out, flow, now, covered):
 def end_turn(out, flow):
     """The response is over: the next request begins, or the connection ends."""
     if flow["turn"] == ANSWERING and flow["turn_valid"] == 1:
-        sample(out, flow, RESPONSE_TRANSFER, flow["response_end_ns"] - flow["response_ns"])
+        sample(out, flow, RESPONSE_TRANSFER, flow["response_end_ns"] - flow["turn_ns"])
     flow["turn"] = IDLE
