@@ -25,7 +25,7 @@ from cstor.flows.analyzers.connections import (
     set_open,
 )
 from cstor.flows.analyzers.loss import NO_SYN
-from cstor.flows.analyzers.rtt import drop_ring
+from cstor.flows.analyzers.rtt import SMALL_RING, drop_ring
 from cstor.flows.analyzers.turns import IDLE
 from cstor.flows.copies import mark_copy
 from cstor.flows.ledger import TALLIES, count, free_chain
@@ -91,7 +91,8 @@ def begin_side(side):
     side["next"], side["next_ns"], side["contig"] = UNKNOWN, UNKNOWN, UNKNOWN
     side["ack"], side["seen_ns"], side["window"] = UNKNOWN, UNKNOWN, 0
     side["scale"], side["isn"], side["reach"] = UNKNOWN, UNKNOWN, UNKNOWN
-    side["last"], side["fresh"], side["dup"], side["holed"], side["ring_used"] = 0, 0, 0, 0, 0
+    side["last"], side["fresh"], side["dup"], side["holed"] = 0, 0, 0, 0
+    side["ring_used"], side["ring_mask"] = 0, SMALL_RING - 1
 
 
 @part

@@ -37,7 +37,8 @@ OTHER = SERIAL + ARENAS  # the row that takes what exceeds the limit, -1 none ye
     SAMPLE_HIGH,
     SAMPLE_FREE,
     RING_HIGH,
-    RING_FREE,
+    RING_FREE,  # small ones, then large ones
+    RING_FREE_LARGE,
     SESSIONS,  # flows that were set aside, and blocks of their chains
     ENDED_CELLS,
     ENDED_SAMPLES,
@@ -56,7 +57,7 @@ OTHER = SERIAL + ARENAS  # the row that takes what exceeds the limit, -1 none ye
     POOL_FULL,
     TIMING_ERRORS_SEEN,
     COPY_SWITCHES,
-) = range(OTHER + ARENAS, OTHER + ARENAS + 37)
+) = range(OTHER + ARENAS, OTHER + ARENAS + 38)
 SIZE = COPY_SWITCHES + 1
 
 STATISTICS = {
@@ -82,6 +83,6 @@ def new_registers(seed: int, max_rows: int, live: bool) -> np.ndarray:
     registers[SERIAL : SERIAL + ARENAS] = np.arange(1, ARENAS + 1)
     registers[OTHER : OTHER + ARENAS] = -1
     registers[CLOCK] = NEVER
-    registers[[FLOW_FREE, CONVERSATION_FREE, CELL_FREE, BIN_FREE, SAMPLE_FREE, RING_FREE]] = -1
+    registers[[FLOW_FREE, CONVERSATION_FREE, CELL_FREE, BIN_FREE, SAMPLE_FREE, RING_FREE, RING_FREE_LARGE]] = -1
     registers[SEED], registers[MAX_ROWS], registers[LIVE] = seed, max_rows, live
     return registers

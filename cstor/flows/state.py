@@ -9,7 +9,7 @@ import numpy as np
 
 from cstor.buckets.arena import Arena, new_arena
 from cstor.buckets.conversations import CONVERSATION_STATE
-from cstor.flows.analyzers.rtt import RING
+from cstor.flows.analyzers.rtt import RING_ENTRIES
 from cstor.flows.layout import FLOW, SIDE
 from cstor.flows.ledger import BIN_BLOCK, CELL_BLOCK, SAMPLE_BLOCK, SCRATCH
 from cstor.flows.memory import reserve
@@ -38,7 +38,7 @@ class Out(NamedTuple):
     cells: np.ndarray  # CELL_BLOCK
     samples: np.ndarray  # SAMPLE_BLOCK
     bins: np.ndarray  # BIN_BLOCK
-    rings: np.ndarray  # i8[n, RING, 2], pending segments: end, time
+    rings: np.ndarray  # i8[n, 2], pending segments: end, time
     scratch: np.ndarray  # i8, see ledger.SCRATCH
 
 
@@ -68,7 +68,7 @@ def new_state(seed: int, max_flows: int, max_rows: int, live: bool) -> State:
         reserve(CELL_BLOCKS_PER_FLOW * max_flows, CELL_BLOCK),
         reserve(SAMPLE_BLOCKS_PER_FLOW * max_flows, SAMPLE_BLOCK),
         reserve(BIN_BLOCKS_PER_FLOW * max_flows, BIN_BLOCK),
-        reserve(2 * max_flows * RING * 2, np.int64).reshape(2 * max_flows, RING, 2),
+        reserve(2 * max_flows * RING_ENTRIES * 2, np.int64).reshape(-1, 2),
         np.zeros(SCRATCH, np.int64),
     )
     return State(

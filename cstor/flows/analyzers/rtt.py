@@ -13,15 +13,18 @@ from cstor.flows.analyzers.loss import IS_GAP, IS_KEEP_ALIVE, IS_OUT_OF_ORDER, I
 from cstor.flows.ledger import sample
 from cstor.flows.registers import RING_FREE, RING_HIGH
 from cstor.flows.seq import ahead, plus
-from wire.packets.jit import inline
+from wire.packets.jit import inline, part
 from wire.packets.layout import ACK, FIN, RST, SYN
 
-RING = 8
+RING, SMALL_RING = 8, 4
 SIDE = [
-    ("ring", "i4"),  # its block while segments are pending
+    ("ring", "i4"),  # place of its ring while segments are pending
+    ("ring_mask", "u1"),  # its length - 1; large from when more than SMALL_RING were pending at a time
     ("ring_head", "u1"),  # the oldest pending segment
     ("ring_used", "u1"),
 ]
+RING_ENTRIES = RING + SMALL_RING  # per side at most: a large ring, and a small one that some side had before
+LARGE = RING - 1
 END, TIME = 0, 1
 NO_SAMPLE = -(1 << 62)
 _CANCELS = IS_RESEND | IS_OUT_OF_ORDER | IS_GAP
@@ -30,16 +33,31 @@ _NOT_NEW = IS_RESEND | IS_OUT_OF_ORDER | IS_KEEP_ALIVE | IS_PROBE
 
 @inline
 def take_ring(out, own):
-    """A block for pending segments. Few sides have any at a time, so that the blocks in use stay in the cache."""
+    """A ring for pending segments. Few sides have any at a time, so that the rings in use stay in the cache."""
     registers = out.registers
-    number = registers[RING_FREE]
-    if number >= 0:
-        registers[RING_FREE] = out.rings[number, 0, END]
+    free = RING_FREE + (own["ring_mask"] == LARGE)
+    place = registers[free]
+    if place >= 0:
+        registers[free] = out.rings[place, END]
     else:
-        number = registers[RING_HIGH]
-        registers[RING_HIGH] += 1
-    own["ring"] = number
+        place = registers[RING_HIGH]
+        registers[RING_HIGH] += own["ring_mask"] + 1
+    own["ring"] = place
     own["ring_head"] = 0
+
+
+@part
+def enlarge_ring(out, own):
+    """Move a full small ring into a large one; the side takes large ones from now on."""
+    old, head = own["ring"], np.int64(own["ring_head"])
+    own["ring_mask"] = LARGE
+    take_ring(out, own)
+    for at in range(SMALL_RING):
+        source = old + (head + at & SMALL_RING - 1)
+        out.rings[own["ring"] + at, END] = out.rings[source, END]
+        out.rings[own["ring"] + at, TIME] = out.rings[source, TIME]
+    out.rings[old, END] = out.registers[RING_FREE]
+    out.registers[RING_FREE] = old
 
 
 @inline
@@ -47,24 +65,26 @@ def drop_ring(out, own):
     """Nothing is pending any more; there is a block for every side, so that taking one never fails."""
     if own["ring_used"] > 0:
         own["ring_used"] = 0
-        out.rings[own["ring"], 0, END] = out.registers[RING_FREE]
-        out.registers[RING_FREE] = own["ring"]
+        free = RING_FREE + (own["ring_mask"] == LARGE)
+        out.rings[own["ring"], END] = out.registers[free]
+        out.registers[free] = own["ring"]
 
 
 @inline
 def answered_ns(out, peer, packet):
     """Round trip that this ACK completes, or NO_SAMPLE; what it covers is pending no longer."""
     rtt = NO_SAMPLE
-    pending = out.rings[peer["ring"]]
+    first = np.int64(peer["ring"])
+    mask = np.int64(peer["ring_mask"])
     used = np.int64(peer["ring_used"])
     head = np.int64(peer["ring_head"])
     while used > 0:
-        off = ahead(pending[head, END], packet["ack"])
+        off = ahead(out.rings[first + head, END], packet["ack"])
         if off > 0:
             break
         if off == 0:
-            rtt = packet["time_ns"] - pending[head, TIME]
-        head = (head + 1) & (RING - 1)
+            rtt = packet["time_ns"] - out.rings[first + head, TIME]
+        head = (head + 1) & mask
         used -= 1
     if used == 0:
         drop_ring(out, peer)
@@ -87,10 +107,11 @@ def remember(out, own, packet, flags):
     ):
         if own["ring_used"] == 0:
             take_ring(out, own)
-        at = (own["ring_head"] + own["ring_used"]) & (RING - 1)
-        pending = out.rings[own["ring"]]
-        pending[at, END] = plus(packet["seq"], packet["payload_length"] + (packet["flags"] & FIN))
-        pending[at, TIME] = packet["time_ns"]
+        elif own["ring_used"] > own["ring_mask"]:
+            enlarge_ring(out, own)
+        at = np.int64(own["ring"]) + ((own["ring_head"] + own["ring_used"]) & own["ring_mask"])
+        out.rings[at, END] = plus(packet["seq"], packet["payload_length"] + (packet["flags"] & FIN))
+        out.rings[at, TIME] = packet["time_ns"]
         own["ring_used"] += 1
 
 
