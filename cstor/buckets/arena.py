@@ -14,9 +14,14 @@ from cstor.buckets.columns import COLUMNS
 from cstor.buckets.second import CONVERSATION
 from cstor.flows.memory import reserve
 from cstor.flows.registers import ARENAS, CLOCK, FILL, LATE, LIVE, MAX_ROWS, OTHER, ROW, ROWS, ROWS_FOLDED, SERIAL, SLOT
-from wire.packets.jit import inline, part
+from wire.packets.jit import inline, kernel, part
 
-EVENT = np.dtype([("row", "i4"), ("code", "i4"), ("value", "i8")], align=True)  # value: of a counter, or ns
+# An event is a word: the code above, the row, and the value (of a counter, or nanoseconds) in 32 bits. In place of a
+# value that does not fit stands LARGE, and the value is the next word.
+CODE_SHIFT, ROW_SHIFT = 56, 32
+ROW_MASK = (1 << CODE_SHIFT - ROW_SHIFT) - 1
+LARGE = (1 << ROW_SHIFT) - 1
+MAX_ROWS_OF_EVENTS = ROW_MASK + 1
 
 
 class Arena(NamedTuple):
@@ -25,16 +30,16 @@ class Arena(NamedTuple):
     dense: np.ndarray  # i8[ARENAS, rows, COLUMNS]
     keys: np.ndarray  # CONVERSATION[ARENAS, rows]
     second: np.ndarray  # i8[ARENAS, rows]
-    events: np.ndarray  # EVENT[ARENAS, events]
+    events: np.ndarray  # i8[ARENAS, words]
 
 
-def new_arena(rows: int, events: int) -> Arena:
-    """Room for so many rows and events in each of the three."""
+def new_arena(rows: int, words: int) -> Arena:
+    """Room for so many rows and words of events in each of the three."""
     return Arena(
         reserve(ARENAS * rows * COLUMNS, np.int64).reshape(ARENAS, rows, COLUMNS),
         reserve(ARENAS * rows, CONVERSATION).reshape(ARENAS, rows),
         reserve(ARENAS * rows, np.int64).reshape(ARENAS, rows),
-        reserve(ARENAS * events, EVENT).reshape(ARENAS, events),
+        reserve(ARENAS * words, np.int64).reshape(ARENAS, words),
     )
 
 
@@ -102,8 +107,38 @@ def attach(arena, registers, conversation, second):
 def push(events, registers, code, value):
     """Add an event to the row under the cursor; the caller of the kernel made sure that there is room."""
     slot = registers[SLOT]
-    event = events[slot, registers[FILL + slot]]
-    event["row"] = registers[ROW]
-    event["code"] = code
-    event["value"] = value
-    registers[FILL + slot] += 1
+    registers[FILL + slot] = put_event(events[slot], registers[FILL + slot], code, registers[ROW], value)
+
+
+@inline
+def put_event(words, at, code, row, value):
+    """Write an event from `at` on; returns where the next one goes."""
+    if 0 <= value < LARGE:
+        words[at] = code << CODE_SHIFT | row << ROW_SHIFT | value
+        return at + 1
+    words[at] = code << CODE_SHIFT | row << ROW_SHIFT | LARGE
+    words[at + 1] = value
+    return at + 2
+
+
+@inline
+def read_event(words, at):
+    """Code, row and value of the event at `at`, and where the next one is."""
+    word = words[at]
+    value = word & LARGE
+    at += 1
+    if value == LARGE:
+        value = words[at]
+        at += 1
+    return word >> CODE_SHIFT, word >> ROW_SHIFT & ROW_MASK, value, at
+
+
+@kernel
+def move_events(words, rows, to):
+    """Copy the events of rows that have a number in `rows` (-1: none) into `to`, under it. Returns the fill of `to`."""
+    at, used = 0, 0
+    while at < len(words):
+        code, row, value, at = read_event(words, at)
+        if rows[row] >= 0:
+            used = put_event(to, used, code, rows[row], value)
+    return used

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cstor.buckets.arena import read_event
 from cstor.buckets.columns import (
     COLUMN_MIN_WINDOW,
     COLUMN_OF_SHOWN,
@@ -104,8 +105,10 @@ def sort_by_row(work, dense, events):
     rows = len(dense)
     for row in range(rows + 1):
         work.offset[row] = 0
-    for at in range(len(events)):
-        work.offset[events[at]["row"] + 1] += 1
+    at = 0
+    while at < len(events):
+        _, row, _, at = read_event(events, at)
+        work.offset[row + 1] += 1
     for row in range(rows):
         for number in range(_EXTRA):
             fact, _ = extra(dense, row, number)
@@ -121,13 +124,14 @@ def sort_by_row(work, dense, events):
                 work.offset[row] = to + 1
                 work.key[to] = ORDER_OF_CODE[fact] * _BINS
                 work.value[to] = value
-    for at in range(len(events)):
-        event = events[at]
-        to = work.offset[event["row"]]
-        work.offset[event["row"]] = to + 1
-        bin = bin_of(event["value"]) if event["code"] >= TIMING else 0
-        work.key[to] = ORDER_OF_CODE[event["code"]] * _BINS + bin
-        work.value[to] = event["value"]
+    at = 0
+    while at < len(events):
+        code, row, value, at = read_event(events, at)
+        to = work.offset[row]
+        work.offset[row] = to + 1
+        bin = bin_of(value) if code >= TIMING else 0
+        work.key[to] = ORDER_OF_CODE[code] * _BINS + bin
+        work.value[to] = value
 
 
 @kernel

@@ -62,7 +62,7 @@ class RawSecond(NamedTuple):
     t: int  # epoch second
     keys: np.ndarray  # CONVERSATION[n]
     dense: np.ndarray  # i8[n, COLUMNS]
-    events: np.ndarray  # EVENT[k]
+    events: np.ndarray  # i8, words of events: see arena.py
 
 
 OUTCOMES: tuple[str, ...] = (

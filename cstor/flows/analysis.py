@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cstor.buckets.arena import MAX_ROWS_OF_EVENTS, move_events
 from cstor.buckets.close import Closer
 from cstor.buckets.second import ClosedSecond, RawSecond
 from cstor.flows.analyze import analyze_batch
@@ -62,8 +63,8 @@ class AnalysisConfig:
     def validate(self) -> None:
         if self.max_flows < 2 * CHUNK:
             raise ValueError(f"max_flows is {self.max_flows}, but must be at least {2 * CHUNK}")
-        if self.max_rows < 1:
-            raise ValueError(f"max_rows is {self.max_rows}, but must be at least 1")
+        if not 1 <= self.max_rows <= MAX_ROWS_OF_EVENTS // 2:
+            raise ValueError(f"max_rows is {self.max_rows}, but must be from 1 to {MAX_ROWS_OF_EVENTS // 2}")
 
 
 class Analysis:
@@ -218,12 +219,12 @@ class Analysis:
             return
         for second in np.unique(seconds):
             chosen = seconds == second
-            there = events[chosen[events["row"]]].copy()
-            there["row"] = (np.cumsum(chosen) - 1)[there["row"]]
-            self._hand_out(int(second), keys[chosen], dense[chosen], there)
+            there = np.empty_like(events)
+            used = move_events(events, np.where(chosen, np.cumsum(chosen) - 1, -1), there)
+            self._hand_out(int(second), keys[chosen], dense[chosen], there[:used])
 
     def _hand_out(self, second: int, keys: np.ndarray, dense: np.ndarray, events: np.ndarray) -> None:
-        self._closed.append(RawSecond(second, copied(keys), dense.copy(), copied(events)))
+        self._closed.append(RawSecond(second, copied(keys), dense.copy(), events.copy()))
 
 
 def warm_up() -> None:
@@ -235,6 +236,7 @@ def warm_up() -> None:
         kernel(state, nothing)
     expire(state, nothing, 0)
     copy_entries(new_index(2), new_index(2))
+    move_events(nothing, nothing, nothing)
     analysis.finish()
 
 

@@ -20,8 +20,8 @@ from cstor.flows.table import copy_entries, new_index
 CHUNK = 4096  # packets or timers per kernel call
 BLOCK = 128  # packets whose flows are touched before they are analysed
 LATE_ROWS = 65_536  # rows of late packets that are held back before they are handed out
-EVENTS = 4_000_000  # per open second; a second with more is handed out in parts
-EVENTS_PER_PACKET = 32  # no packet and no timer reports more than this
+EVENTS = 4_000_000  # words of events per open second; a second with more is handed out in parts
+EVENTS_PER_PACKET = 64  # words: no packet and no timer reports more than this
 ROWS_PER_PACKET = 2
 CELL_BLOCKS_PER_FLOW, SAMPLE_BLOCKS_PER_FLOW, BIN_BLOCKS_PER_FLOW = (
     2,
@@ -34,7 +34,7 @@ class Out(NamedTuple):
     """What reporting kernels need."""
 
     registers: np.ndarray  # i8, see registers.py
-    events: np.ndarray  # EVENT[ARENAS, n], the arena's
+    events: np.ndarray  # i8[ARENAS, n], the arena's
     cells: np.ndarray  # CELL_BLOCK
     samples: np.ndarray  # SAMPLE_BLOCK
     bins: np.ndarray  # BIN_BLOCK
