@@ -240,10 +240,9 @@ def _session(trust: Trust) -> requests.Session:
 
 
 def _certificate(response: requests.Response) -> dict[str, Any] | None:
-    """What the node presented, also where nobody verified it; before the body is read, after which the socket is
-    gone."""
-    sock = getattr(getattr(response.raw, "connection", None), "sock", None)
-    return told_certificate(sock.getpeercert(binary_form=True)) if isinstance(sock, ssl.SSLSocket) else None
+    """What the node presented, also where nobody verified it; before the body is read, which lets the connection
+    go."""
+    return told_certificate(getattr(getattr(response.raw, "connection", None), "presented", None))
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:

@@ -80,7 +80,15 @@ class _Connection(HTTPConnection):
 
 
 class _SecureConnection(HTTPSConnection):
+    """`presented`: the certificate (DER) of the other side, known also when the socket is closed already."""
+
     response_class = _Response
+    presented: bytes | None = None
+
+    def connect(self) -> None:
+        super().connect()
+        if isinstance(self.sock, ssl.SSLSocket):
+            self.presented = self.sock.getpeercert(binary_form=True)
 
 
 class _Pool(HTTPConnectionPool):
