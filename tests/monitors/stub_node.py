@@ -56,6 +56,7 @@ class StubNode:
     calls: list[dict[str, Any]] = field(default_factory=list)
     verify_tls: bool = True
     port: int = 0
+    host: str = "127.0.0.1"
 
     def add(self, t: int, client: str = "10.0.0.1", server: str = "10.0.1.1", port: int = 443, **bases: Any) -> None:
         """A conversation's second. `response_time=[ns, ...]` makes histogram and scalars of the samples."""
@@ -75,7 +76,7 @@ class StubNode:
     def start(self) -> StubNode:
         """Listen; on the port of the last time, so that a node that was down comes back where it was."""
         handler = type("Handler", (_Handler,), {"node": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), handler)
+        self._server = ThreadingHTTPServer((self.host, self.port), handler)
         self._server.daemon_threads = True
         self.port = self._server.server_address[1]
         self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
@@ -95,7 +96,7 @@ class StubNode:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     # --- answers ------------------------------------------------------------------------------------------------
 
