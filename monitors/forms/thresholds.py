@@ -89,7 +89,7 @@ class ThresholdsWidget(forms.Widget):
         return render_to_string("monitors/widgets/thresholds.html", {"name": name, "rows": rows})
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
-        if isinstance(data.get(name), dict):
+        if data.get(name) is not None:
             return data[name]
         names = {one.key: (f"{name}-{one.key}-amber", f"{name}-{one.key}-red") for one in judged()}
         return {
@@ -126,13 +126,13 @@ class ThresholdsField(forms.Field):
 
     def to_python(self, value: Any) -> dict[str, list[float]]:
         if not isinstance(value, dict):
-            return checked(value or {})
+            return checked({} if value in (None, "") else value)
         known = {one.key: one for one in judged()}
         return checked({key: _typed(known[key], pair) if key in known else pair for key, pair in value.items()})
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         try:
-            return bool((initial or {}) != self.to_python(data))
+            return (initial or {}) != self.to_python(data)
         except ValidationError:
             return True
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from monitors.exchange.document import Names, defaults_of, document, form_data
 from monitors.forms.monitor import MonitorForm
 from monitors.models import Monitor, Node
 from monitors.models.monitor import DEFAULT_KEYS, RESOLUTIONS
@@ -32,7 +33,10 @@ class Command(BaseCommand):
         unknown = sorted(set(names) - {node.name for node in nodes})
         if unknown:
             raise CommandError(f"no node is called {unknown[0]!r}; add it with add_node")
+        monitor = Monitor.objects.filter(name=options["name"]).first()
+        kept = document(monitor) if monitor else defaults_of(options["kind"])
         data = {
+            **form_data({**kept, "nodes": []}, Names()),
             "name": options["name"],
             "kind": options["kind"],
             "filter": options["filter"],
@@ -43,7 +47,7 @@ class Command(BaseCommand):
             "top_n": options["top"],
             "enabled": True,
         }
-        form = MonitorForm(data, instance=Monitor.objects.filter(name=options["name"]).first())
+        form = MonitorForm(data, instance=monitor)
         if not form.is_valid():
             raise CommandError(
                 "\n".join(f"{name}: {error}" for name, errors in form.errors.items() for error in errors)

@@ -47,3 +47,29 @@ def test_it_pulls_now(stub: StubNode, monitor: Monitor) -> None:
 
 def test_it_says_that_there_is_no_monitor_yet(db: None) -> None:
     assert "There is no monitor yet" in visitor("viewer").get("/monitors/").content.decode()
+
+
+def test_it_narrows_the_list(monitor: Monitor) -> None:
+    Monitor.objects.create(name="DNS of the branch", tags=["core", "dns"], description="asked for by Olivia")
+    client = visitor("viewer")
+
+    def names(query: str) -> list[str]:
+        page = client.get(f"/monitors/?{query}").content.decode()
+        return [name for name in ("web", "DNS of the branch") if f">{name}</a>" in page]
+
+    assert names("") == ["web", "DNS of the branch"]
+    assert names("q=branch+olivia") == ["DNS of the branch"]
+    assert names("q=stub") == ["web"]
+    assert names("tag=core") == ["DNS of the branch"]
+    assert names("state=unknown") == ["web", "DNS of the branch"]
+    assert names("state=trouble") == []
+    assert "No monitor fits" in client.get("/monitors/?tag=none").content.decode()
+
+
+def test_it_says_what_a_monitor_costs(stub: StubNode, monitor: Monitor) -> None:
+    for t in range(NOW - 600, NOW, 10):
+        stub.add(t)
+    pull()
+    page = visitor("viewer").get(f"/monitors/{monitor.pk}/").content.decode()
+    assert "12 rows a minute" in page
+    assert "in steps of 10 s" in page
