@@ -1,10 +1,11 @@
-"""Pages of monitors and nodes."""
+"""Pages of monitors, nodes and labels."""
 
 from __future__ import annotations
 
 from django.urls import path
 
-from monitors.views import monitor_edit, monitor_files, monitors, node_groups, nodes, pulls
+from monitors.labels.sheets import SHEETS
+from monitors.views import label_files, labels, monitor_edit, monitor_files, monitors, node_groups, nodes, pulls
 
 urlpatterns = [
     path("monitors/", monitors.monitors, name="monitors"),
@@ -27,4 +28,18 @@ urlpatterns = [
     path("nodes/groups/<int:pk>/look/", node_groups.look_group, name="node-group-look"),
     path("nodes/<int:pk>/", nodes.node, name="node"),
     path("nodes/<int:pk>/test/", nodes.test_node, name="node-test"),
+    path("labels/", labels.labels, name="labels"),
+    path("labels/names/", labels.names, name="labels-names"),
+    path("labels/protocols/well-known/", labels.add_well_known_protocols, name="labels-well-known"),
+    path("labels/monitor/", labels.monitor_of_name, name="label-monitor"),
+    *(path(f"labels/{kind}/", labels.label_list, {"kind": kind}, f"labels-{kind}") for kind in labels.MODELS),
+    *(
+        path(f"labels/{kind}/<int:pk>/monitor/", labels.monitor_of_label, {"kind": kind}, f"label-monitor-{kind}")
+        for kind in labels.MODELS
+    ),
+    *(path(f"labels/{kind}/export/", labels.export_labels, {"kind": kind}, f"labels-export-{kind}") for kind in SHEETS),
+    *(
+        path(f"labels/{kind}/import/", label_files.import_labels, {"kind": kind}, f"labels-import-{kind}")
+        for kind in SHEETS
+    ),
 ]
