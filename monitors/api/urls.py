@@ -6,6 +6,13 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from monitors.api.filters import SavedFilterViewSet
+from monitors.api.labels import (
+    ApplicationViewSet,
+    HostNameViewSet,
+    LocationViewSet,
+    PointViewSet,
+    ServiceViewSet,
+)
 from monitors.api.monitors import MonitorViewSet
 from monitors.api.node_groups import NodeGroupViewSet
 from monitors.api.nodes import NodeViewSet
@@ -17,6 +24,11 @@ router.register("nodes", NodeViewSet, basename="api-node")
 router.register("node-groups", NodeGroupViewSet, basename="api-node-group")
 router.register("monitors", MonitorViewSet, basename="api-monitor")
 router.register("filters", SavedFilterViewSet, basename="api-filter")
+router.register("services", ServiceViewSet, basename="api-service")
+router.register("locations", LocationViewSet, basename="api-location")
+router.register("points", PointViewSet, basename="api-point")
+router.register("protocols", ApplicationViewSet, basename="api-protocol")
+router.register("names", HostNameViewSet, basename="api-name")
 router.register("pulls/again", PullAgainViewSet, basename="api-pull-again")
 router.register("pulls", PullViewSet, basename="api-pull")
 urlpatterns = [
