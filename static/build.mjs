@@ -32,7 +32,7 @@ const ICONS = `
   external-link eye eye-off file-code file-spreadsheet file-type-csv file-type-html file-upload filter heartbeat history
   home info-circle key layout-dashboard layout-grid link list lock login logout maximize menu-2 minus moon network
   number-123 packages pencil player-pause player-play plug-connected plus point radar-2 refresh route router search
-  server-2 settings shield-lock star stethoscope sun table topology-star-3 trash upload user users x zoom-in zoom-out
+  server-2 settings shield-lock star stethoscope sun table tag topology-star-3 trash upload user users x zoom-in zoom-out
   zoom-reset
 `.trim().split(/\s+/);
 
