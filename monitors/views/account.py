@@ -17,7 +17,12 @@ from django.views.decorators.http import require_POST
 from monitors.access import allows, viewer_required
 from monitors.models import ApiToken, Scope
 
-NEEDED_LEVEL = {Scope.READ: "view", Scope.WRITE: "operate", Scope.PACKETS: "download_packets"}
+NEEDED_LEVEL = {
+    Scope.READ: "view",
+    Scope.WRITE: "operate",
+    Scope.PACKETS: "download_packets",
+    Scope.JOIN: "operate",
+}
 LIFETIMES = [("30", "30 days"), ("365", "1 year"), ("", "Until revoked")]
 
 
