@@ -7,7 +7,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from monitors.labels import resolve
+from monitors.labels import resolve, reverse_dns
 from monitors.models import Node
 from monitors.nodes import discovery, health
 from monitors.pulls import claim as claims
@@ -63,6 +63,13 @@ def rollup() -> None:
 def follow_labels() -> None:
     """Every few seconds: resolve all groups anew if labels have changed."""
     resolve.follow()
+
+
+@shared_task(name="monitors.tasks.look_up_names")
+def look_up_names() -> None:
+    """Every 15 s: names of hosts by reverse DNS, where that is switched on."""
+    reverse_dns.run()
+    reverse_dns.forget()
 
 
 @shared_task(name="monitors.tasks.retention")
