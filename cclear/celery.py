@@ -32,6 +32,7 @@ app.conf.beat_schedule = {
     "tick": {"task": "monitors.tasks.tick", "schedule": 1.0, "options": {"expires": 2}},
     "look": {"task": "monitors.tasks.look", "schedule": 5.0, "options": {"expires": 5}},
     "rollup": {"task": "monitors.tasks.rollup", "schedule": 5.0, "options": {"expires": 10}},
+    "names": {"task": "monitors.tasks.look_up_names", "schedule": 15.0, "options": {"expires": 15}},
     "labels": {"task": "monitors.tasks.follow_labels", "schedule": 5.0, "options": {"expires": 5}},
     "retention": {"task": "monitors.tasks.retention", "schedule": 600.0, "options": {"expires": 600}},
 }
