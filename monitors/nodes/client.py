@@ -16,6 +16,7 @@ from threading import local
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+import orjson
 import requests
 import urllib3
 from django.core.exceptions import ValidationError
@@ -57,13 +58,13 @@ class NodeAddress(Protocol):
 class NodeClient:
     """Calls of one node's API."""
 
-    def __init__(self, node: NodeAddress, read_s: float = READ_S, whole_s: float = WHOLE_S) -> None:
+    def __init__(self, node: NodeAddress, read_s: float | None = None, whole_s: float | None = None) -> None:
         self.name = node.name
         self.url = node.url.rstrip("/")
         self._trust = Trust.of(node)
         self._token = node.token
-        self.read_s = read_s
-        self.whole_s = whole_s
+        self.read_s = READ_S if read_s is None else read_s
+        self.whole_s = WHOLE_S if whole_s is None else whole_s
         self.unreadable_lines = 0
         self._deadline: float | None = None
 
@@ -95,8 +96,8 @@ class NodeClient:
                 raise NodeError("answered a web page instead of series: is this the address of a cStor node?")
             for line in _lines(self._chunks(response)):
                 try:
-                    answer = json.loads(line)
-                except (ValueError, RecursionError):
+                    answer = orjson.loads(line)
+                except ValueError:
                     answer = None
                 if isinstance(answer, dict):
                     yield answer
@@ -120,16 +121,14 @@ class NodeClient:
     ) -> Iterator[PacketAnswer]:
         """A pcap stream; its headers are there at once, its bytes while they arrive."""
         params = {"filter": filter_text, "from": start, "to": stop, "max_bytes": max_bytes, "max_packets": max_packets}
-        with self._call("GET", "packets", whole_s=None, params=params) as response:
+        with self._call("GET", "packets", is_stream=True, params=params) as response:
             yield PacketAnswer(dict(response.headers), self._chunks(response))
 
     @contextmanager
-    def _call(
-        self, method: str, path: str, whole_s: float | None = WHOLE_S, **options: Any
-    ) -> Iterator[requests.Response]:
+    def _call(self, method: str, path: str, is_stream: bool = False, **options: Any) -> Iterator[requests.Response]:
         """The response of one call if its status is 200; whatever else happens is a NodeError."""
         options["params"] = {key: value for key, value in options.get("params", {}).items() if value is not None}
-        self._deadline = None if whole_s is None else time.monotonic() + min(whole_s, self.whole_s)
+        self._deadline = None if is_stream else time.monotonic() + self.whole_s
         headers = self._headers()
         with self._plain_words(), until(self._deadline):
             response = _session(self._trust).request(

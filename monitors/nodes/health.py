@@ -72,7 +72,9 @@ def answered(node_id: int, complete_until: int, now: float) -> None:
 def failed(node_id: int, error: str, now: float) -> None:
     """A call failed: count it, and from the third in a row on keep everybody away for a while."""
     Node.objects.filter(pk=node_id).update(error=error, failures=F("failures") + 1)
-    Node.objects.filter(pk=node_id, failures__gte=BREAKER_FAILURES).update(
+    # A call that was under way when the breaker opened does not keep it open for longer.
+    opening = Node.objects.filter(pk=node_id, failures__gte=BREAKER_FAILURES)
+    opening.exclude(retry_at__gt=dt.datetime.fromtimestamp(now, UTC)).update(
         retry_at=dt.datetime.fromtimestamp(now + BREAKER_S, UTC)
     )
 

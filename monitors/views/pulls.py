@@ -136,16 +136,6 @@ def _node_row(node: Node, now: float) -> dict[str, Any]:
         "node": node,
         "state": state.of_node(node, now),
         "breaker": health.breaker_words(node, now),
-        "clock": clock_words(node.skew_ms),
+        "clock": health.clock_words(node),
         "is_off": bool(node.skew_ms and abs(node.skew_ms) > SKEW_MS),
     }
-
-
-def clock_words(skew_ms: int | None) -> str:
-    """How a node's clock stands to ours."""
-    if skew_ms is None:
-        return ""
-    if not skew_ms:
-        return "in step"
-    size = f"{abs(skew_ms)} ms" if abs(skew_ms) < 2000 else health.spoken(abs(skew_ms) / 1000)
-    return f"{size} {'ahead' if skew_ms > 0 else 'behind'}"
