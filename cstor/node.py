@@ -7,7 +7,9 @@ on being emptied.
 
 from __future__ import annotations
 
+import gc
 import logging
+import sys
 import threading
 import time
 
@@ -37,6 +39,7 @@ TURN_S = 0.02
 PUBLISH_S = 60.0
 ORPHAN_S = 15.0  # the API of a node that was killed ends within this time
 CHECK_S = 0.5
+SWITCH_S = 0.0005  # a capture thread waits so long for Python's lock, often: by default it is ten times that
 
 log = logging.getLogger("cstor.node")
 
@@ -94,6 +97,9 @@ class Node:
 
     def run(self, stopping: threading.Event) -> None:
         """Capture until told to stop."""
+        sys.setswitchinterval(SWITCH_S)
+        gc.collect()
+        gc.freeze()  # what is there now stays: looking through all of it would stop the capture for 50 ms
         self._lanes.start()
         while not stopping.wait(TURN_S):
             self._turn()
@@ -104,6 +110,7 @@ class Node:
 
     def stop(self) -> None:
         """Finish what is open; everything that was captured is in files afterwards."""
+        gc.unfreeze()
         now_ns = self._wall.now_ns()
         self._lanes.stop()  # what came until now is still taken
         for source in self._sources:

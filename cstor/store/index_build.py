@@ -35,7 +35,7 @@ from wire.packets.bigendian import u16
 from wire.packets.capturefile import CaptureError
 from wire.packets.decode import decode_batch
 from wire.packets.fragments import new_fragment_table
-from wire.packets.jit import kernel
+from wire.packets.jit import kernel, prefetch
 from wire.packets.layout import (
     LINK_ETHERNET,
     LINK_IPV4,
@@ -88,6 +88,8 @@ _FLOW = np.dtype(
     ],
     align=True,
 )
+ENTRY_BYTES, FLOW_BYTES = 8, _FLOW.itemsize
+FAR, NEAR = 16, 8  # packets ahead of which the table's entry, and then the flow, is asked for
 RAW_LINKS = (LINK_RAW, LINK_IPV4, LINK_IPV6, 12, 14)
 _ETHERTYPE_AT = {LINK_ETHERNET: 14, LINK_SLL: 16}  # IP follows right behind it
 UNKNOWN_LINK, RAW = -1, 0
@@ -140,17 +142,23 @@ FLOWS, PACKETS, DONE, OFFSET, MARKS, UNKNOWN = range(6)  # counts: of the segmen
 
 
 @kernel
-def number_flows(keys, table, flows, out, counts):
+def number_flows(keys, tags, table, flows, out, counts):
     """The number of each packet from keys[DONE] on, new flows entered; stops where the flow table is half full."""
     mask = len(table) - 1
     for index in range(counts[DONE], len(keys)):
+        if index + FAR < len(keys):
+            prefetch(table, (tags[index + FAR] & mask) * ENTRY_BYTES)
+        if index + NEAR < len(keys):
+            likely = np.int64(table[tags[index + NEAR] & mask, 1])
+            prefetch(flows, likely * FLOW_BYTES)
+            prefetch(flows, likely * FLOW_BYTES + 64)
         key = keys[index]
         number = np.int64(UNSURE)
         if key["is_sure"] == 1:
             if 2 * counts[FLOWS] >= mask or counts[FLOWS] == len(flows):
                 counts[DONE] = index
                 return
-            number = find_or_enter(key, table, flows, counts, mask)
+            number = find_or_enter(key, np.int64(tags[index]), table, flows, counts, mask)
             flow = flows[number >> 1]
             flow["packets"] += 1
             flow["bytes"] += np.int64(key["wire_length"])
@@ -171,6 +179,16 @@ def number_flows(keys, table, flows, out, counts):
 
 
 @kernel
+def hash_keys(keys, tags):
+    """The hash of each key's flow, so that its place in the table can be asked for before it is looked at."""
+    for index in range(len(keys)):
+        key = keys[index]
+        ports = np.int64(key["src_port"]), np.int64(key["dst_port"])
+        ends = key["src_hi"], key["src_lo"], key["dst_hi"], key["dst_lo"]
+        tags[index] = flow_hash(0, ends[0], ends[1], ends[2], ends[3], ports[0], ports[1], np.int64(key["protocol"]))
+
+
+@kernel
 def renumber(numbers, place):
     """Give flows other numbers; directions stay."""
     for index in range(len(numbers)):
@@ -180,12 +198,11 @@ def renumber(numbers, place):
 
 
 @kernel
-def find_or_enter(key, table, flows, counts, mask):
+def find_or_enter(key, tag, table, flows, counts, mask):
     """2 x flow + direction of a packet."""
     src_hi, src_lo, dst_hi, dst_lo = key["src_hi"], key["src_lo"], key["dst_hi"], key["dst_lo"]
     src_port, dst_port, vni = np.int64(key["src_port"]), np.int64(key["dst_port"]), np.int64(key["vni"])
     protocol = np.int64(key["protocol"])
-    tag = flow_hash(0, src_hi, src_lo, dst_hi, dst_lo, src_port, dst_port, protocol)
     at = tag & mask
     while table[at, 1] >= 0:
         if table[at, 0] == tag:
@@ -256,8 +273,10 @@ class IndexBuilder:
         count = len(keys)
         out = Columns(np.empty(count, np.uint32), np.empty(count, np.uint16), np.empty(count // EVERY + 1, MARK))
         self._counts[DONE] = self._counts[MARKS] = 0
+        tags = np.empty(count, np.int32)
+        hash_keys(keys, tags)
         while True:
-            number_flows(keys, self._table, self._flows, out, self._counts)
+            number_flows(keys, tags, self._table, self._flows, out, self._counts)
             if self._counts[DONE] == count:
                 break
             self._grow()

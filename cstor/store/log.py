@@ -36,18 +36,19 @@ class LogWriter:
         self._size = 0
 
     def append(self, kind: int, parts: Sequence[bytes | memoryview]) -> None:
-        """Write one block whose payload is the parts, joined; OSError (disk full) leaves the log as it was."""
-        payload = b"".join(parts)
-        crc = zlib.crc32(payload, kind)
-        block = HEADER.pack(MAGIC, VERSION, kind, len(payload), crc) + payload
-        view = memoryview(block)
+        """Write one block whose payload is the parts, one behind the other; OSError (disk full) leaves the log as it
+        was."""
+        crc, length = kind, 0
+        for part in parts:
+            crc, length = zlib.crc32(part, crc), length + len(part)
+        views = [memoryview(part) for part in (HEADER.pack(MAGIC, VERSION, kind, length, crc), *parts) if len(part)]
         try:
-            while view:
-                view = view[os.write(self._fd, view) :]
+            while views:
+                views = _rest(views, os.writev(self._fd, views))
         except OSError:
             os.ftruncate(self._fd, self._size)
             raise
-        self._size += len(block)
+        self._size += HEADER.size + length
 
     def discard(self) -> None:
         """Take the log away again."""
@@ -60,6 +61,13 @@ class LogWriter:
             self.append(END, [])
         finally:
             os.close(self._fd)
+
+
+def _rest(views: list[memoryview], written: int) -> list[memoryview]:
+    """What is left of buffers of which so many bytes were written."""
+    while views and written >= len(views[0]):
+        written -= len(views.pop(0))
+    return [views[0][written:], *views[1:]] if views else []
 
 
 def read_blocks(file: BinaryIO, start: int = 0) -> Iterator[Block]:

@@ -30,7 +30,7 @@ SEGMENT_BYTES = 256 << 20
 SEGMENT_SECONDS = 60
 SMALL_BYTES = 1 << 20  # of an ingested capture: a smaller segment may run on into the next hours
 BUFFER_BYTES = 2 << 20
-QUEUED_BUFFERS = 32
+QUEUED_BUFFERS = 64  # 128 MiB: a quarter of a second at 500 MB/s
 
 
 @dataclass
