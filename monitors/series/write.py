@@ -10,7 +10,6 @@ import datetime as dt
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from io import BytesIO
 from typing import Any
 from uuid import UUID
 
@@ -24,14 +23,13 @@ from monitors.models.group import GROUP_KEYS
 from monitors.pulls.answer import Answer
 from monitors.pulls.plan import Window, merged_revisions
 from monitors.series import partitions
-from monitors.series.copy import KEY_COLUMNS, binary, columns_of
+from monitors.series.copy import KEY_COLUMNS, Blocks, binary, columns_of
 from monitors.series.groups import Values
 from monitors.series.tiers import RUN_S, UTC, run_of, table_of, tiers_of
 
 # Rows of the last seconds of a run come a little later than its end: fold once they are there.
 ROLLUP_GRACE_S = 15
 KNOWN_GROUPS_MAX = 500_000
-COPY_BYTES = 1 << 18
 
 _known_groups: dict[int, set[int]] = {}
 
@@ -185,12 +183,11 @@ def _copy(cursor: Any, node_id: int, resolution: int, brought: Sequence[Brought]
     answers = [(one.monitor_id, answer.rows) for one in brought for _, answer in one.answers if len(answer.rows)]
     if not answers:
         return 0
-    columns = columns_of(rows for _, rows in answers)
-    names = ", ".join((*KEY_COLUMNS, *columns))
+    scalars, histograms = columns_of(rows for _, rows in answers)
+    names = ", ".join((*KEY_COLUMNS, *scalars, *histograms))
     cursor.copy_expert(
         f"COPY {table_of(resolution)} ({names}) FROM STDIN WITH (FORMAT binary)",
-        BytesIO(b"".join(binary(answers, columns, node_id))),
-        COPY_BYTES,
+        Blocks(binary(answers, scalars, histograms, node_id)),
     )
     return sum(len(rows) for _, rows in answers)
 

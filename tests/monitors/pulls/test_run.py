@@ -11,7 +11,7 @@ from monitors.models import Group, Monitor, Node, Observed, Pull, Rollup
 from monitors.pulls import run as batches
 from monitors.pulls.claim import claim
 from monitors.pulls.run import run
-from monitors.series import copy
+from monitors.series import copy, write
 from monitors.series.tiers import OTHER_GROUP, TOTAL_GROUP
 from tests.monitors.clock import NOW, pull
 from tests.monitors.samples import rows, totals
@@ -169,13 +169,11 @@ def test_it_falls_back_monitor_by_monitor_when_the_transaction_fails(
     good, bad = make_monitor("good"), make_monitor("bad", filter="port 443")
     stub.add(NOW - 100, bytes_client=3)
 
-    whole = copy.block
+    def binary(answers: Any, *columns: Any) -> Any:
+        whole = [*copy.binary(answers, *columns)]
+        return whole if bad.pk not in dict(answers) else [whole[0], whole[1][2:], whole[2]]
 
-    def block(table_rows: Any, columns: Any, monitor_id: int, node_id: int) -> bytes:
-        found = whole(table_rows, columns, monitor_id, node_id)
-        return found[2:] if monitor_id == bad.pk else found
-
-    monkeypatch.setattr(copy, "block", block)
+    monkeypatch.setattr(write, "binary", binary)
     pull()
     assert totals(good, 10) == {NOW - 100: 3}
     assert Pull.objects.get(monitor=good).covered == ((NOW - 100, NOW),)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -25,12 +24,12 @@ HISTOGRAMS = ("connect_time", "response_time")
 def stored(*answers: tuple[int, Rows]) -> list[tuple[Any, ...]]:
     """The rows as the table returns them after a COPY, in the order in which they lie there."""
     partitions.ensure(10, {T})
-    columns = copy.columns_of(rows for _, rows in answers)
+    scalars, histograms = copy.columns_of(rows for _, rows in answers)
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM samples_10")
-        names = ", ".join((*copy.KEY_COLUMNS, *columns))
-        text = b"".join(copy.binary(answers, columns, 7))
-        cursor.copy_expert(f"COPY samples_10 ({names}) FROM STDIN WITH (FORMAT binary)", BytesIO(text))
+        names = ", ".join((*copy.KEY_COLUMNS, *scalars, *histograms))
+        text = b"".join(copy.binary(answers, scalars, histograms, 7))
+        cursor.copy_expert(f"COPY samples_10 ({names}) FROM STDIN WITH (FORMAT binary)", copy.Blocks([text]))
         cursor.execute(
             f"SELECT monitor_id, group_id, t, node_id, {', '.join((*SCALARS, *HISTOGRAMS))} FROM samples_10"
             " ORDER BY ctid"

@@ -1,0 +1,138 @@
+"""The three things that bench.samples measures; imported once Django is set up."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import time
+import uuid
+from pathlib import Path
+
+import orjson
+from django.db import connection
+
+from bench.samples import MONITORS, Run
+from bench.samples_answers import BY, STEP
+from bench.series import cpu_s
+from cclear.services.postgres import binary
+from monitors.models import Monitor, Node, Pull
+from monitors.pulls.normalize import normalize
+from monitors.pulls.plan import Window
+from monitors.series import partitions, write
+from monitors.series.rollup import roll_up
+from monitors.series.write import Brought
+
+DAY_S = 86_400
+
+
+class Writing:
+    """A node, its monitors, and the answers that all of them get: one line for each of a batch."""
+
+    def __init__(self, backend: int, answers: list[tuple[int, bytes]], file: Path) -> None:
+        self._backend, self._answers, self._file = backend, answers, file
+        self._node = Node.objects.create(name="bench", url="http://127.0.0.1:1")
+        # Groups are numbered per monitor, addresses checked once: as in a worker that has been running.
+        self._monitors = [Monitor.objects.create(name=f"bench {n}", resolution=STEP) for n in range(MONITORS)]
+        self._columns = ""
+        for t, line in answers[:1]:
+            self._batch(t, line)
+        partitions.ensure(STEP, [t for t, _ in answers])
+
+    def pull(self) -> Run:
+        """Everything between the answer's bytes and the end of the transaction."""
+        self._empty()
+        rows = 0
+        begun = self._clock()
+        for t, line in self._answers:
+            brought = self._batch(t, line)
+            write.prepare(brought)
+            lease = self._lease()
+            rows += write.store(self._node.pk, lease, brought, t + STEP).rows
+        return self._since(begun, rows)
+
+    def parse(self) -> Run:
+        """The first part of that, by itself."""
+        begun = self._clock()
+        rows = sum(len(a.rows) for t, line in self._answers for one in self._batch(t, line) for _, a in one.answers)
+        return self._since(begun, rows)
+
+    def copy_by_psql(self, url: str) -> Run:
+        """The rows that are there, copied out, then in again by psql into the emptied table."""
+        table, names = f"samples_{STEP}", self._given_columns()
+        with connection.cursor() as cursor, self._file.open("wb") as out:
+            cursor.execute(f"SELECT count(*) FROM {table}")
+            (rows,) = cursor.fetchone()
+            # As they lie there, so that both ways write them in one order.
+            cursor.copy_expert(f"COPY (SELECT {names} FROM {table} ORDER BY tableoid, ctid) TO STDOUT", out)
+        self._empty()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        began = time.perf_counter()
+        done = subprocess.run(
+            [
+                *(str(binary("psql")), "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", url),
+                *("-c", f"\\copy {table} ({names}) FROM '{self._file}'"),
+                *("-c", "SELECT pg_read_file('/proc/self/stat')"),
+            ],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        wall = time.perf_counter() - began
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        fields = done.stdout.rpartition(")")[2].split()
+        server = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        client = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        return Run(rows, wall, client, server)
+
+    def roll_up(self) -> Run:
+        """All that is there into every tier above."""
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT count(*) FROM samples_{STEP}")
+            (rows,) = cursor.fetchone()
+            cursor.execute("VACUUM ANALYZE monitors_rollup")
+        begun = self._clock()
+        roll_up(self._answers[-1][0] + 3 * DAY_S)
+        return self._since(begun, rows)
+
+    def _batch(self, t: int, line: bytes) -> list[Brought]:
+        window, found = Window(t, t + STEP), []
+        for monitor in self._monitors:
+            answer = normalize(orjson.loads(line), window, STEP, BY, 1, t + STEP)
+            found.append(Brought(monitor.pk, 1, STEP, t + 2 * STEP, ((window, answer),)))
+        return found
+
+    def _lease(self) -> uuid.UUID:
+        """As the claim does it: part of what writing costs."""
+        lease = uuid.uuid4()
+        Pull.objects.update(lease=lease)
+        return lease
+
+    def _given_columns(self) -> str:
+        """The columns that have any values: psql need not write the others either."""
+        if not self._columns:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 ORDER BY attnum",
+                    [f"samples_{STEP}"],
+                )
+                names = [name for (name,) in cursor.fetchall()]
+                cursor.execute(f"SELECT {', '.join(f'count({name})' for name in names)} FROM samples_{STEP}")
+                self._columns = ", ".join(name for name, n in zip(names, cursor.fetchone(), strict=True) if n)
+        return self._columns
+
+    def _empty(self) -> None:
+        """No rows, no state of pulls, nothing left to be written by the server from before."""
+        with connection.cursor() as cursor:
+            cursor.execute(f"TRUNCATE samples_{STEP}, monitors_rollup, monitors_observed, monitors_pull")
+            cursor.execute("CHECKPOINT")
+        Pull.objects.bulk_create(
+            [Pull(monitor=monitor, node=self._node, next_run="2000-01-01T00:00Z") for monitor in self._monitors]
+        )
+
+    def _clock(self) -> tuple[float, float, float]:
+        return time.perf_counter(), time.process_time(), cpu_s(self._backend)
+
+    def _since(self, begun: tuple[float, float, float], rows: int) -> Run:
+        wall, client, server = (now - then for now, then in zip(self._clock(), begun, strict=True))
+        return Run(rows, wall, client, server)
