@@ -21,6 +21,7 @@ from dashboards.queries.frame import Floats, Frame, Gap, Series
 from dashboards.queries.spec import COMPARE_S, MetricStat, QuerySpec, SpecError
 from dashboards.queries.subjects import Subjects, find_subjects
 from dashboards.queries.timerange import DRAWN_POINTS, RangeError, auto_step, fitting_step, span_text
+from monitors.labels.names import names_in
 from monitors.series.criteria import CannotAnswer
 from monitors.series.label_keys import LABEL_KEYS
 from monitors.series.read import ReadRequest, ReadResult, extent, finest_kept, read
@@ -112,7 +113,7 @@ def _frame(spec: QuerySpec, subjects: Subjects, span: Span) -> Frame:
         other_share=other_share,
         visibility=_visibility(result),
         warnings=_label_warnings(spec, result),
-        names={monitor.slug: monitor.name for monitor in subjects.monitors},
+        names={monitor.slug: monitor.name for monitor in subjects.monitors} | names_in(item.keys for item in series),
         filters={str(item.keys): filter_of(item.keys, spec, subjects) for item in series},
     )
 
