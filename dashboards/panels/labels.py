@@ -8,6 +8,7 @@ from typing import Any
 
 from cstor.metrics.columns import METRICS
 from dashboards.queries.frame import Series
+from monitors.labels.names import ADDRESS_KEYS
 
 PROTOCOLS = {1: "ICMP", 2: "IGMP", 6: "TCP", 17: "UDP", 47: "GRE", 50: "ESP", 58: "ICMPv6", 89: "OSPF", 132: "SCTP"}
 KEY_LABEL = {
@@ -60,7 +61,8 @@ def group_label(keys: Mapping[str, Any]) -> str:
     server = keys.get("server_ip", keys.get("server_net"))
     port = keys.get("server_port")
     if server is not None and port is not None:
-        server = f"[{server}]:{port}" if ":" in str(server) else f"{server}:{port}"
+        address, blank, name = str(server).partition(" ")
+        server = (f"[{address}]:{port}" if ":" in address else f"{address}:{port}") + blank + name
     elif port is not None:
         server = f"port {port}"
     head = " → ".join(str(end) for end in (client, server) if end is not None)
@@ -74,8 +76,14 @@ def group_label(keys: Mapping[str, Any]) -> str:
 
 
 def monitor_named(keys: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    """Keys with the monitor's name instead of its slug."""
-    return {key: names.get(str(value), value) if key == "monitor" else value for key, value in keys.items()}
+    """Keys with the monitor's name instead of its slug, and with the hosts' names behind their addresses."""
+    return {key: _named(key, value, names) for key, value in keys.items()}
+
+
+def _named(key: str, value: Any, names: Mapping[str, str]) -> Any:
+    if key == "monitor":
+        return names.get(str(value), value)
+    return f"{value} {names[str(value)]}" if key in ADDRESS_KEYS and str(value) in names else value
 
 
 def metric_label(metric: str, stat: str, short: bool = False) -> str:
