@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
 from django import forms
 from django.template.loader import render_to_string
 
 from cstor.metrics.columns import METRICS
-from dashboards.panels.labels import KEY_LABEL, key_text, metric_label, monitor_named
+from dashboards.panels.labels import KEY_LABEL, LABELS, key_text, metric_label, monitor_named
 from dashboards.panels.panel import PAGE, Drawing, PanelKind, Setting, register
 from dashboards.panels.status import level_of, reason
 from dashboards.panels.units import full_text
@@ -91,7 +93,16 @@ def _row(
         "filter": filter_text,
         "href": setting.link("filter", filter_text),
         "packets": setting.link("packets", filter_text),
+        "monitor": _monitor_of(found[0].keys, setting),
     }
+
+
+def _monitor_of(keys: Mapping[str, Any], setting: Setting) -> str:
+    """Where one makes a monitor out of a row's label; only of one, since two of them are no filter of one label."""
+    labels = [(key, value) for key, value in keys.items() if key in LABELS and value]
+    if len(labels) != 1 or "label" not in setting.links:
+        return ""
+    return setting.links["label"] + urlencode({"key": labels[0][0], "name": labels[0][1]})
 
 
 def _cell(item: Series | None, peak: float) -> dict[str, Any]:
