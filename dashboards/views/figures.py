@@ -116,6 +116,7 @@ def _links(panel: Panel, bar: Bar) -> Setting:
             "monitor": f"/d/monitor/?{urlencode(time)}&monitor=",
             "filter": f"/d/{quote(panel.dashboard.slug)}/?{urlencode(here)}&filter=",
             "packets": f"/packets/?{urlencode(time)}&filter=",
+            "label": "/labels/monitor/?",
         }
     )
 
