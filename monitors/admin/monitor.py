@@ -18,14 +18,30 @@ from monitors import editing, history, state
 from monitors.admin import monitor_bulk
 from monitors.admin.badge import badge
 from monitors.exchange.document import document
+from monitors.forms.choices import kind_choices
 from monitors.forms.monitor import MonitorForm
 from monitors.models import Monitor, Pull
+from monitors.nodes.health import spoken
+from monitors.pulls.again import pull_again
 from monitors.pulls.claim import due_now
 from monitors.views.monitor_files import file_response
 from monitors.views.monitor_list import all_tags
 
 WAY = "admin"
 WAY_MANY = monitor_bulk.WAY
+
+
+class KindFilter(admin.SimpleListFilter):
+    """Monitors of one kind, by its label."""
+
+    title = "kind"
+    parameter_name = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return kind_choices()
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Monitor]) -> QuerySet[Monitor]:
+        return queryset.filter(kind=self.value()) if self.value() else queryset
 
 
 class TagFilter(admin.SimpleListFilter):
@@ -45,10 +61,11 @@ class TagFilter(admin.SimpleListFilter):
 class MonitorAdmin(admin.ModelAdmin):
     form = MonitorForm
     list_display = ("name", "state", "lag", "tag_chips", "filter_text", "asked", "every", "page")
-    list_filter = ("enabled", TagFilter, "kind", "groups", "nodes", "resolution")
+    list_filter = ("enabled", TagFilter, KindFilter, "groups", "nodes", "resolution")
     search_fields = ("name", "filter", "description", "tags")
     actions = (
         "pull_now",
+        "pull_history_again",
         "enable",
         "disable",
         "clone",
@@ -106,6 +123,10 @@ class MonitorAdmin(admin.ModelAdmin):
         for monitor in queryset:
             history.record(request.user, monitor, WAY, (), DELETION)
         return LogEntry.objects.none()
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Names only: what hangs on a monitor goes with it, and the page says so in words."""
+        return [monitor.name for monitor in objs], {"monitors": len(objs)}, set(), []
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Monitor]) -> None:
         for monitor in queryset:
@@ -167,6 +188,17 @@ class MonitorAdmin(admin.ModelAdmin):
     def pull_now(self, request: HttpRequest, queryset: QuerySet[Monitor]) -> None:
         n = due_now(monitor_ids=list(queryset.values_list("pk", flat=True)), now=time.time())
         self.message_user(request, f"{n} pulls are due now; the next second takes them.")
+
+    @admin.action(description="Pull history again, by the present definition", permissions=["change"])
+    def pull_history_again(self, request: HttpRequest, queryset: QuerySet[Monitor]) -> None:
+        seconds = pull_again(list(queryset.values_list("pk", flat=True)), None, None, time.time())
+        if seconds:
+            self.message_user(
+                request,
+                f"{spoken(seconds)} of history are pulled again, the newest first; what nodes no longer have stays.",
+            )
+        else:
+            self.message_user(request, "There is nothing that could be pulled again.", messages.WARNING)
 
     @admin.action(description="Switch on", permissions=["change"])
     def enable(self, request: HttpRequest, queryset: QuerySet[Monitor]) -> None:

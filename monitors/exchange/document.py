@@ -98,8 +98,14 @@ class Names:
         return [known[name] for name in names]
 
 
-def form_data(found: Document, names: Names) -> dict[str, Any]:
-    """The document as MonitorForm takes it. UnknownName."""
-    data = {**found, **{field: names.ids(field, found[field]) for field in RELATED}}
-    data.pop("slug", None)
-    return data
+def form_data(found: Document, names: Names) -> tuple[dict[str, Any], list[UnknownName]]:
+    """The document as MonitorForm takes it, and the names in it that are not known here."""
+    data = {name: value for name, value in found.items() if name != "slug"}
+    unknown = []
+    for field in RELATED:
+        try:
+            data[field] = names.ids(field, found[field])
+        except UnknownName as error:
+            data[field] = []
+            unknown.append(error)
+    return data, unknown

@@ -13,7 +13,7 @@ from django.utils.text import slugify
 
 from monitors import editing
 from monitors.exchange import csv_file, yaml_file
-from monitors.exchange.document import Document, Names, UnknownName, defaults_of, document, form_data
+from monitors.exchange.document import Document, Names, defaults_of, document, form_data
 from monitors.exchange.entry import MOST_BYTES, MOST_ENTRIES, Entry, FileError
 from monitors.forms.monitor import MonitorForm
 from monitors.history import Change, changes
@@ -115,13 +115,11 @@ def _item(entry: Entry, found: Document, problems: list[str], monitor: Monitor |
         problems.append(f"{entry.where('slug')}a slug has small letters, digits and hyphens only")
     if monitor and wanted["resolution"] != monitor.resolution:
         problems.append(f"{entry.where('resolution')}it is {monitor.resolution} s and cannot be changed")
-    form = None
-    try:
-        form = MonitorForm(form_data(wanted, names), instance=Monitor.objects.get(pk=monitor.pk) if monitor else None)
-        problems += _faults(entry, form)
-    except UnknownName as error:
-        problems.append(f"{entry.where(error.field)}{error}")
-    if problems or form is None:
+    data, unknown = form_data(wanted, names)
+    problems += [f"{entry.where(error.field)}{error}" for error in unknown]
+    form = MonitorForm(data, instance=Monitor.objects.get(pk=monitor.pk) if monitor else None)
+    problems += _faults(entry, form)
+    if problems:
         return Item(entry.line, name, "wrong", problems=tuple(problems), monitor=monitor)
     after = _after(form, wanted)
     difference = changes(before, after)

@@ -40,7 +40,9 @@ class ExplainedBoxes(forms.CheckboxSelectMultiple):
 
     def create_option(self, name: str, value: Any, label: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
         told = self.help.get(str(value), "")
-        shown = format_html('<b>{}</b> <span class="explanation">{}</span>', label, told) if told else label
+        shown = (
+            format_html('<span><b>{}</b> <span class="explanation">{}</span></span>', label, told) if told else label
+        )
         option = super().create_option(name, value, shown, *args, **kwargs)
         if self.of_kinds:
             option["attrs"]["data-kinds"] = " ".join(key for key, kind in KINDS.items() if value in kind.keys)
@@ -56,7 +58,7 @@ class KindRadio(forms.RadioSelect):
     def create_option(self, name: str, value: Any, label: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
         kind = KINDS.get(str(value))
         if kind is not None:
-            label = format_html('<b>{}</b> <span class="explanation">{}</span>', label, kind.description)
+            label = format_html('<span><b>{}</b> <span class="explanation">{}</span></span>', label, kind.description)
         option = super().create_option(name, value, label, *args, **kwargs)
         if kind is not None:
             option["attrs"]["data-has-filter"] = "yes" if kind.has_filter else "no"

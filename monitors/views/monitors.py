@@ -14,7 +14,9 @@ from monitors import history, state
 from monitors.access import allows, operator_required, viewer_required
 from monitors.forms.choices import STEP_LABELS
 from monitors.forms.thresholds import judged
+from monitors.intervals import length
 from monitors.models import Monitor
+from monitors.nodes import health
 from monitors.pulls.claim import due_now
 from monitors.views.monitor_list import STATES, all_tags, cost_of, narrowed
 
@@ -58,6 +60,7 @@ def monitor(request: HttpRequest, pk: int) -> HttpResponse:
         "cost": cost_of(found, tuple(pulls)),
         "steps": [STEP_LABELS.get(step, f"{step} s") for step in found.steps if step > found.resolution],
         "thresholds": _thresholds(found),
+        "stale": health.spoken(stale) if (stale := sum(length(pull.stale) for pull in pulls)) else "",
     }
     return render(request, "monitors/monitor.html", context)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.test import Client
 
-from monitors.models import Monitor, Node, Pull
+from monitors import history
+from monitors.models import Monitor, Node, NodeGroup, Pull
 from tests.monitors.cast import visitor
 from tests.monitors.clock import NOW, pull
 from tests.monitors.stub_node import StubNode
@@ -140,3 +143,85 @@ def test_it_deletes_a_monitor_with_its_pulls(stub: StubNode, monitor: Monitor) -
     client = visitor("operator")
     assert client.post(f"/admin/monitors/monitor/{monitor.pk}/delete/", {"post": "yes"}).status_code == 302
     assert not Pull.objects.exists()
+
+
+def many(action: str, monitors: list[Monitor], **fields: Any) -> str:
+    """Run an action of the list, through its form where it has one."""
+    client = Client()
+    client.force_login(get_user_model().objects.get(username="olivia"))
+    data = {"action": action, "_selected_action": [one.pk for one in monitors], **fields}
+    answer = client.post("/admin/monitors/monitor/", data, follow=True)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_it_changes_many_at_once(make_monitor: Callable[..., Monitor]) -> None:
+    visitor("operator")
+    one, two = make_monitor("one", tags=["old", "x"]), make_monitor("two", resolution=60, interval_s=60)
+    group = NodeGroup.objects.create(name="core")
+    both = [one, two]
+    assert "Add or take away tags" in many("change_tags", both)
+    assert "Write a tag" in many("change_tags", both, apply="Apply")
+    assert "Tags of 2 monitors changed" in many("change_tags", both, apply="Apply", add="new", remove="old")
+    assert "Left as they are, since nothing new comes as often at their resolution: two" in many(
+        "change_interval", both, apply="Apply", interval_s=30
+    )
+    assert "Ensure this value" in many("change_interval", both, apply="Apply", interval_s=0)
+    assert "ask other groups now" in many("change_groups", both, apply="Apply", add=[group.pk])
+    for monitor in both:
+        monitor.refresh_from_db()
+    assert (one.tags, two.tags) == (["x", "new"], ["new"])
+    assert (one.interval_s, two.interval_s) == (30, 60)
+    assert list(group.monitors.all()) == both
+    assert "0 switched on" in many("enable", both)
+    assert "2 switched off" in many("disable", both)
+    ways = {(event.way, event.changes) for event in history.events(one)}
+    assert ("admin, many at once", ("Tags: old, x → x, new",)) in ways
+    assert len(ways) == 4
+
+
+def test_it_clones_and_exports(make_monitor: Callable[..., Monitor]) -> None:
+    visitor("operator")
+    one, two = make_monitor("one", filter="port 443"), make_monitor("two")
+    assert 'value="Copy of one"' in many("clone", [one])
+    assert "Copy 2 of one, Copy of two" in many("clone", [one, two])
+    assert not Monitor.objects.get(name="Copy of one").enabled
+    assert "filter: port 443" in many("export_yaml", [one])
+    assert many("export_csv", [one, two]).count("\n") == 3
+
+
+def test_it_writes_down_who_changed_what(node: Node) -> None:
+    client = visitor("operator")
+    client.post("/admin/monitors/monitor/add/", form(node))
+    monitor = Monitor.objects.get()
+    client.post(f"/admin/monitors/monitor/{monitor.pk}/change/", form(node, tags="a, b", top_n=30))
+    changed, made = history.events(monitor)
+    assert (made.who, made.way, made.what) == ("olivia", "admin", "made")
+    assert changed.changes == ("Tags: nothing → a, b", "Top N groups: 20 → 30")
+    page = client.get(f"/admin/monitors/monitor/{monitor.pk}/history/").content.decode()
+    assert "Top N groups: 20 → 30" in page
+
+
+def test_it_says_what_happens_to_samples(monitor: Monitor) -> None:
+    page = visitor("operator").get(f"/admin/monitors/monitor/{monitor.pk}/delete/").content.decode()
+    assert "switch it off instead" in page
+    assert "can no longer be seen" in many("delete_selected", [monitor])
+
+
+def test_the_list_has_tags(make_monitor: Callable[..., Monitor]) -> None:
+    make_monitor("one", tags=["core"])
+    make_monitor("two", kind="links", keys=["vni"])
+    client = visitor("operator")
+    page = client.get("/admin/monitors/monitor/?tag=core").content.decode()
+    assert (">one</a>" in page, ">two</a>" in page) == (True, False)
+    page = client.get("/admin/monitors/monitor/?kind=links").content.decode()
+    assert (">one</a>" in page, ">two</a>" in page) == (False, True)
+    assert ">one</a>" in client.get("/admin/monitors/monitor/?q=cor").content.decode()
+
+
+def test_saved_filters_in_the_admin(db: None) -> None:
+    client = visitor("operator")
+    page = client.post("/admin/monitors/savedfilter/add/", {"name": "x", "filter": "tcp prot"}).content.decode()
+    assert "is &#x27;proto&#x27; meant?" in page
+    client.post("/admin/monitors/savedfilter/add/", {"name": "Web", "filter": "port 80"})
+    assert "<code>port 80</code>" in client.get("/admin/monitors/savedfilter/").content.decode()

@@ -36,7 +36,7 @@ class Command(BaseCommand):
         monitor = Monitor.objects.filter(name=options["name"]).first()
         kept = document(monitor) if monitor else defaults_of(options["kind"])
         data = {
-            **form_data({**kept, "nodes": []}, Names()),
+            **form_data({**kept, "nodes": []}, Names())[0],
             "name": options["name"],
             "kind": options["kind"],
             "filter": options["filter"],
