@@ -17,7 +17,15 @@ from dashboards.queries.spec import QuerySpec
 def test_it_loads_them_with_the_migrations() -> None:
     found = Dashboard.objects.filter(builtin=True)
     assert {dashboard.slug for dashboard in found} == {path.stem for path in files()}
-    assert {path.stem for path in files()} == {"overview", "monitor", "capture-health"}
+    assert {path.stem for path in files()} == {
+        "overview",
+        "monitor",
+        "capture-health",
+        "service",
+        "location",
+        "point",
+        "protocol",
+    }
 
 
 @pytest.mark.django_db
