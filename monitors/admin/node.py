@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from monitors import state
 from monitors.admin.badge import badge
 from monitors.forms.node import NodeForm, adopt
+from monitors.forms.secret import has_token
 from monitors.models import Node, Origin
 from monitors.nodes import health
 from monitors.nodes.glance import glance, older
@@ -132,8 +133,3 @@ class NodeAdmin(admin.ModelAdmin):
         node.refresh_from_db()
         version = node.status.get("version") or "unknown version"
         self.message_user(request, f"{node.name} answers ({version}).", messages.SUCCESS)
-
-
-def has_token(row: Any) -> bool:
-    """Also one that cannot be read: it can be removed."""
-    return bool(row.token or getattr(row.token, "stored", ""))

@@ -13,8 +13,8 @@ from django.utils.safestring import SafeString
 
 from monitors import state
 from monitors.admin.badge import badge
-from monitors.admin.node import has_token
 from monitors.forms.node_group import NodeGroupForm
+from monitors.forms.secret import has_token
 from monitors.models import Node, NodeGroup
 from monitors.nodes import discovery
 from monitors.nodes.membership import members, state_of_group

@@ -17,7 +17,7 @@ from rest_framework.viewsets import ModelViewSet
 from monitors import state
 from monitors.api.nodes import TokenField
 from monitors.forms.node_group import clean_cluster_address
-from monitors.forms.secret import clean_api_address
+from monitors.forms.secret import clean_api_address, has_token
 from monitors.models import NodeGroup, Scope
 from monitors.models.node import validate_http_url
 from monitors.nodes import announce, discovery
@@ -50,7 +50,7 @@ class NodeGroupSerializer(serializers.ModelSerializer[NodeGroup]):
 
     @extend_schema_field(bool)
     def get_has_token(self, group: NodeGroup) -> bool:
-        return bool(group.token or getattr(group.token, "stored", ""))
+        return has_token(group)
 
     @extend_schema_field(serializers.ListField(child=serializers.DictField()))
     def get_members(self, group: NodeGroup) -> list[dict[str, Any]]:

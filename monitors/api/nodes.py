@@ -16,7 +16,7 @@ from rest_framework.viewsets import ModelViewSet
 
 from monitors import state
 from monitors.forms.node import start_anew
-from monitors.forms.secret import clean_api_address, require_keys
+from monitors.forms.secret import clean_api_address, has_token, require_keys
 from monitors.models import Node, NodeGroup, Origin
 from monitors.models.token import Scope
 from monitors.nodes import health
@@ -67,7 +67,7 @@ class NodeSerializer(serializers.ModelSerializer[Node]):
 
     @extend_schema_field(bool)
     def get_has_token(self, node: Node) -> bool:
-        return bool(node.token or getattr(node.token, "stored", ""))
+        return has_token(node)
 
     def get_state(self, node: Node) -> str:
         return state.of_node(node, time.time()).key

@@ -20,6 +20,7 @@ class NodeForm(SecretForm):
         NodeGroup.objects.filter(is_all=False),
         label="Node groups",
         required=False,
+        widget=forms.CheckboxSelectMultiple,
         help_text="Monitors that ask one of these groups ask this node too, at once.",
     )
 

@@ -18,9 +18,14 @@ class SecretForm(forms.ModelForm):
         required=False,
         strip=True,
         widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password"}),
-        help_text="Bearer token of the node's API. Empty: the present one stays.",
+        help_text="Bearer token of the node's API, where it asks for one.",
     )
     remove_token = forms.BooleanField(label="Remove the token", required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if has_token(self.instance):
+            self.fields["new_token"].help_text = "One is stored and not shown. Empty: it stays."
 
     def clean_new_token(self) -> str:
         token: str = self.cleaned_data["new_token"]
@@ -35,6 +40,11 @@ class SecretForm(forms.ModelForm):
             self.instance.token = ""
         elif self.cleaned_data.get("new_token"):
             self.instance.token = self.cleaned_data["new_token"]
+
+
+def has_token(row: Any) -> bool:
+    """Also one that cannot be read: it can be written anew or removed."""
+    return bool(row.token or getattr(row.token, "stored", ""))
 
 
 def require_keys(*args: Any) -> None:

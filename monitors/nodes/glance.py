@@ -106,10 +106,10 @@ def certificate_expires(status: dict[str, Any]) -> float | None:
 
 def older(versions: dict[int, str]) -> dict[int, str]:
     """Of nodes (id -> version): those that run an older version than the newest, with words that say so."""
-    told = {pk: _parts(version) for pk, version in versions.items() if version}
+    told = {pk: _parts(version) for pk, version in versions.items() if version[:1].isdigit()}
     newest = max(told.values(), default=())
     name = next((versions[pk] for pk, parts in told.items() if parts == newest), "")
-    return {pk: f"older than {name}, which others run" for pk, parts in told.items() if parts < newest}
+    return {pk: f"older than {name}" for pk, parts in told.items() if parts < newest}
 
 
 def _parts(version: str) -> tuple[tuple[int, int, str], ...]:

@@ -47,6 +47,8 @@ def node_rows(found: list[Node], now: float) -> list[dict[str, Any]]:
             "older": behind.get(node.pk, ""),
             "breaker": health.breaker_words(node, now) if node.enabled and node.left_at is None else "",
             "clock": health.clock_words(node),
+            # Rates of a node that is gone were of its last minute.
+            "is_present": node.enabled and node.left_at is None and not node.error,
         }
         for node in found
     ]
