@@ -6,6 +6,7 @@ import pytest
 
 from cstor.alarms import Alarm, from_numbers, of_disk
 from cstor.counters import FULL, SECOND_NS, Key, Numbers
+from cstor.store.segment import QUEUED_BUFFERS
 
 NOW: Numbers = {
     Key("", "", "lag", ""): 2 * SECOND_NS,
@@ -29,7 +30,7 @@ def test_it_is_silent_while_all_is_well() -> None:
         (Key("", "", "lag", ""), 42 * SECOND_NS, "behind"),
         (Key("mirror", "capture-0", "ring_fill", ""), FULL, "ring_fill"),
         (Key("", "", "table_occupancy", ""), FULL, "table_full"),
-        (Key("", "", "write_queue", ""), 32, "write_queue"),
+        (Key("", "", "write_queue", ""), QUEUED_BUFFERS, "write_queue"),
     ],
 )
 def test_it_tells_a_level_that_is_too_high(level: Key, value: int, key: str) -> None:
