@@ -154,6 +154,8 @@ CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# For ever: a broker that is away for an hour is no reason to end.
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 # Longer than the longest job, else the broker hands a running one out again.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 12 * 3600}
 CELERY_TIMEZONE = "UTC"
