@@ -92,8 +92,8 @@ def test_it_runs_capture_without_the_console(package: str) -> None:
     assert wrong == []
 
 
-def test_it_talks_to_nodes_in_one_module_only() -> None:
+def test_it_talks_to_nodes_through_their_client_only() -> None:
     users = {
         source.module for source in sources() for _, name in source.imports() if name.partition(".")[0] == "requests"
     }
-    assert users <= {"monitors.nodes.client"}
+    assert users <= {"monitors.nodes.client", "monitors.nodes.deadline"}

@@ -12,7 +12,6 @@ from functools import lru_cache
 from typing import Any
 
 import certifi
-from requests import PreparedRequest
 
 from monitors.nodes.deadline import NodeAdapter
 
@@ -56,9 +55,7 @@ class TrustAdapter(NodeAdapter):
         self._trusted = context_of(trust.verifies, trust.ca_certificate)
         super().__init__()
 
-    def build_connection_pool_key_attributes(
-        self, request: PreparedRequest, verify: Any, cert: Any = None
-    ) -> tuple[Any, Any]:
+    def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> tuple[Any, Any]:
         host, options = super().build_connection_pool_key_attributes(request, verify, cert)
         if host["scheme"] == "https":
             trusted: dict[str, Any] = {"ssl_context": self._trusted, "cert_reqs": self._trusted.verify_mode}

@@ -82,7 +82,11 @@ def test_it_serves_a_session_of_a_viewer_but_not_of_a_stranger() -> None:
     assert stranger.get("/api/v1/monitors/").status_code == 403
 
 
-def test_it_is_read_only() -> None:
-    _, secret = ApiToken.issue(user_in("admin"), "script", [Scope.READ, Scope.WRITE])
-    for path in ("/api/v1/nodes/", "/api/v1/monitors/"):
-        assert Client().post(path, {}, content_type="application/json", headers=bearer(secret)).status_code == 405
+def test_changes_need_their_scope_and_their_role() -> None:
+    admin, viewer = user_in("admin"), user_in("viewer", "victor")
+    calls = [(admin, [Scope.READ], 403), (viewer, [Scope.READ, Scope.WRITE], 403), (admin, [Scope.WRITE], 400)]
+    for user, scopes, code in calls:
+        _, secret = ApiToken.issue(user, "script", scopes)
+        for path in ("/api/v1/nodes/", "/api/v1/monitors/", "/api/v1/node-groups/"):
+            answer = Client().post(path, {}, content_type="application/json", headers=bearer(secret))
+            assert answer.status_code == code, (path, scopes)
