@@ -92,12 +92,45 @@ def _split_large(key: Ints, counts: Ints) -> tuple[Ints, Ints]:
 
 def merge(cells: Cells, groups: Ints, n: int) -> Cells:
     """Cells of `n` groups: cell i goes into group `groups[i]`."""
+    shared = np.bincount(groups[cells.lengths > 0], minlength=n) > 1
+    if (groups[1:] >= groups[:-1]).all() and shared.sum() * 2 < n:
+        return _merge_shared(compact(cells), groups, shared)
+    return _merge_all(cells, groups, n)
+
+
+def _merge_all(cells: Cells, groups: Ints, n: int) -> Cells:
     return build(np.repeat(groups, cells.lengths), cells.bins, cells.counts, n)
+
+
+def _merge_shared(cells: Cells, groups: Ints, shared: NDArray[np.bool_]) -> Cells:
+    """Compact cells in the order of their groups: only groups that share theirs cost anything."""
+    n, many = len(shared), shared[groups]
+    lengths = np.bincount(groups[~many], weights=cells.lengths[~many], minlength=n).astype(np.int64)
+    if not many.any():
+        return Cells(lengths, cells.pairs)
+    taken = np.repeat(many, cells.lengths)
+    joined = _merge_all(Cells(cells.lengths[many], cells.pairs[taken]), groups[many], n)
+    lengths += joined.lengths
+    pairs, where = np.empty(lengths.sum(), dtype=PAIR), np.repeat(shared, lengths)
+    pairs[where], pairs[~where] = joined.pairs, cells.pairs[~taken]
+    return Cells(lengths, pairs)
 
 
 def compact(cells: Cells) -> Cells:
     """The same cells with each bin once, ascending: what concatenation left behind is added up."""
-    return merge(cells, np.arange(len(cells.lengths)), len(cells.lengths))
+    if _is_compact(cells):
+        return cells
+    return _merge_all(cells, np.arange(len(cells.lengths)), len(cells.lengths))
+
+
+def _is_compact(cells: Cells) -> bool:
+    if len(cells.pairs) == 0:
+        return True
+    bins = cells.pairs >> COUNT_BITS
+    rises = np.ones(len(bins) + 1, dtype=bool)
+    rises[1:-1] = bins[1:] > bins[:-1]
+    rises[np.cumsum(cells.lengths)] = True  # where a cell ends the next may begin anywhere
+    return bool(rises.all())
 
 
 def quantiles(cells: Cells, fractions: Sequence[float]) -> Floats:
@@ -111,10 +144,10 @@ def quantiles(cells: Cells, fractions: Sequence[float]) -> Floats:
     ends = np.cumsum(cells.lengths)[filled] - 1
     before = np.r_[0, running[ends][:-1]]
     total = running[ends] - before
-    values = value_of(cells.bins)
     for column, fraction in enumerate(fractions):
         rank = np.floor(fraction * (total - 1)).astype(np.int64)
-        out[filled, column] = values[np.searchsorted(running, before + rank, side="right")]
+        found = np.searchsorted(running, before + rank, side="right")
+        out[filled, column] = value_of((cells.pairs[found] >> COUNT_BITS).astype(np.int64))
     return out
 
 

@@ -30,16 +30,22 @@ KEY_LABEL = {
     "service": "Service",
     "client_location": "Client location",
     "server_location": "Server location",
+    "client_site": "Client site",
+    "server_site": "Server site",
     "point": "Monitoring point",
     "application": "Application",
+    "definition": "Definition",
 }
-LABELS = ("service", "client_location", "server_location", "point", "application")
+LABELS = ("service", "client_location", "server_location", "client_site", "server_site", "point", "application")
+PAIRS = (("client_location", "server_location"), ("client_site", "server_site"))
 COMPARED = {"1d": "1 day earlier", "7d": "7 days earlier"}
 PLAIN_STATS = ("rate", "sum", "percent", "value")
 
 
 def key_text(key: str, value: Any) -> str:
     """One key's value as text; "none" where the traffic has none."""
+    if key == "definition":
+        return str(value or "present")
     if value is None:
         return "unlabelled" if key in LABELS else "none"
     if key == "protocol":
@@ -67,12 +73,14 @@ def group_label(keys: Mapping[str, Any]) -> str:
         server = f"port {port}"
     head = " → ".join(str(end) for end in (client, server) if end is not None)
     named = {"client_ip", "client_net", "server_ip", "server_net", "server_port"}
-    if not head and {"client_location", "server_location"} <= set(keys):
-        head = " → ".join(key_text(key, keys[key]) for key in ("client_location", "server_location"))
-        named |= {"client_location", "server_location"}
-    hidden = {"protocol"} if keys.get("protocol") == 6 and len(keys) > 1 else set()
+    for pair in PAIRS if not head else ():
+        if set(pair) <= set(keys):
+            head = " → ".join(key_text(key, keys[key]) for key in pair)
+            named |= set(pair)
+    hidden = {"definition", *(["protocol"] if keys.get("protocol") == 6 and len(keys) > 1 else [])}
     tail = [key_text(key, value) for key, value in keys.items() if key not in named and key not in hidden]
-    return " · ".join(part for part in (head, *tail) if part)
+    label = " · ".join(part for part in (head, *tail) if part)
+    return f"{label} ({keys['definition']})".strip() if "definition" in keys else label
 
 
 def monitor_named(keys: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:

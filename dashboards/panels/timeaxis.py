@@ -6,11 +6,12 @@ Plotly draws dates as if they were UTC, so the zone's offset is added to each ti
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from html import escape
 from typing import Any
 
 import numpy as np
 
-from dashboards.panels.theme import GAP_FILL
+from dashboards.panels.theme import CHANGE, GAP_FILL
 from dashboards.queries.frame import Frame
 from dashboards.queries.timerange import zone_of
 
@@ -86,6 +87,54 @@ def gap_bands(frame: Frame) -> list[dict[str, Any]]:
             band["label"] = {"text": gap.reason, "font": {"size": 10}, "textposition": "top left", "padding": 4}
         bands.append(band)
     return bands
+
+
+def change_lines(frame: Frame) -> list[dict[str, Any]]:
+    """A vertical line at each edit of a definition."""
+    return [
+        {
+            "type": "line",
+            "xref": "x",
+            "yref": "paper",
+            "x0": local_iso(moment, frame.zone),
+            "x1": local_iso(moment, frame.zone),
+            "y0": 0,
+            "y1": 1,
+            "line": {"color": CHANGE, "width": 1.2, "dash": "dashdot"},
+        }
+        for moment, _ in frame.changes
+    ]
+
+
+def change_texts(frame: Frame) -> list[dict[str, Any]]:
+    """What each line says: a word beside it, and the whole of it where the pointer rests. Lines that are close to each
+    other share the words of the first, so that none covers another's."""
+    span = max(frame.end - frame.start, 1)
+    shown: list[tuple[int, list[str]]] = []
+    for moment, text in frame.changes:
+        if shown and moment - shown[-1][0] < span * LABELLED_SHARE:
+            shown[-1][1].append(text)
+        else:
+            shown.append((moment, [text]))
+    return [_change_text(frame, moment, texts) for moment, texts in shown]
+
+
+def _change_text(frame: Frame, moment: int, texts: list[str]) -> dict[str, Any]:
+    # Right of its line, or left of it where the axis ends.
+    is_late = moment - frame.start > (frame.end - frame.start) * (1 - LABELLED_SHARE)
+    return {
+        "x": local_iso(moment, frame.zone),
+        "xref": "x",
+        "y": 0,
+        "yref": "paper",
+        "xanchor": "right" if is_late else "left",
+        "yanchor": "bottom",
+        "text": "definition changed" if len(texts) == 1 else f"definition changed {len(texts)} times",
+        "showarrow": False,
+        "font": {"size": 10, "color": CHANGE},
+        "hovertext": "<br>".join(escape(text) for text in texts),
+        "captureevents": True,
+    }
 
 
 def lonely(values: np.ndarray) -> np.ndarray:

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from django import forms
 
-from cstor.metrics.columns import METRICS
 from dashboards.panels.labels import axis_title, series_names
 from dashboards.panels.panel import PAGE, Drawing, PanelKind, Setting, register
+from dashboards.panels.status import threshold_of
 from dashboards.panels.theme import AMBER, COLORWAY, METRIC_COLOR, OTHER, RED, STAT_COLOR, faded, layout, typed
-from dashboards.panels.timeaxis import gap_bands, lonely, time_axis, x_of
+from dashboards.panels.timeaxis import change_lines, change_texts, gap_bands, lonely, time_axis, x_of
 from dashboards.panels.units import Scale, scale_for
 from dashboards.queries.frame import Frame, Series
 
@@ -149,7 +149,7 @@ def _partial(frame: Frame, item: Series, name: str, color: str, scale: Scale, ax
 
 
 def _layout(frame: Frame, config: dict[str, Any], units: list[str], scales: dict[str, Scale], style: str) -> dict:
-    shapes = gap_bands(frame)
+    shapes = gap_bands(frame) + change_lines(frame)
     out = layout(xaxis=time_axis(frame), hovermode="x unified", uirevision=f"{frame.start}-{frame.end}")
     for number, unit in enumerate(units):
         series = [item for item in frame.series if item.unit == unit]
@@ -165,22 +165,25 @@ def _layout(frame: Frame, config: dict[str, Any], units: list[str], scales: dict
             shapes += _threshold_lines(series, scales[unit], peak(frame, unit), "y2" if number else "y")
     if style == "stack":
         out |= {"barmode": "stack", "bargap": 0}
-    out["shapes"] = shapes
+    out |= {"shapes": shapes, "annotations": change_texts(frame)}
     out["showlegend"] = len(frame.series) > 1 or any(item.keys for item in frame.series)
     return out
 
 
 def _threshold_lines(series: list[Series], scale: Scale, highest: float, axis: str) -> list[dict[str, Any]]:
-    """Amber and red as dashed lines, once values come near enough that the line does not flatten them."""
+    """Amber and red as dashed lines, once values come near enough that the line does not flatten them; none where
+    lines of several monitors are judged by values of their own."""
+    judged = next((item for item in series if threshold_of(item)), None)
+    threshold = threshold_of(judged) if judged else None
+    if judged is None or threshold is None:
+        return []
+    alike = [item for item in series if (item.metric, item.stat) == (judged.metric, judged.stat)]
+    if any(threshold_of(item) != threshold for item in alike if not item.keys.get("other")):
+        return []
     lines = []
-    for item in series:
-        threshold = METRICS[item.metric].threshold
-        if threshold is None or threshold.stat != item.stat:
-            continue
-        for value, color in ((threshold.amber, AMBER), (threshold.red, RED)):
-            if highest >= 0.6 * value:
-                at = value * scale.factor
-                place = {"xref": "paper", "x0": 0, "x1": 1, "yref": axis, "y0": at, "y1": at}
-                lines.append({"type": "line", **place, "line": {"color": color, "width": 1, "dash": "dash"}})
-        break
+    for value, color in ((threshold.amber, AMBER), (threshold.red, RED)):
+        if highest >= 0.6 * value:
+            at = value * scale.factor
+            place = {"xref": "paper", "x0": 0, "x1": 1, "yref": axis, "y0": at, "y1": at}
+            lines.append({"type": "line", **place, "line": {"color": color, "width": 1, "dash": "dash"}})
     return lines

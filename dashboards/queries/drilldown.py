@@ -7,18 +7,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from dashboards.queries.history import NO_HISTORY, History
 from dashboards.queries.spec import QuerySpec
 from dashboards.queries.subjects import Subjects
 from monitors.series.label_keys import LABEL_KEYS
 from wire.filters.grammar import term_for
 
 
-def filter_of(keys: dict[str, Any], spec: QuerySpec, subjects: Subjects) -> str:
+def filter_of(keys: dict[str, Any], spec: QuerySpec, subjects: Subjects, said: History = NO_HISTORY) -> str:
     """Filter text that selects the traffic of one group; empty where everything is meant, or where no filter says it:
     what a label stands for changes with the label."""
     if any(key in LABEL_KEYS for key in keys):
         return ""
     own = {monitor.slug: monitor.filter for monitor in subjects.monitors}
+    if "definition" in keys:
+        own = said.filters(keys["definition"])
     if "monitor" in keys:
         monitors = [own.get(keys["monitor"], "")]
     else:

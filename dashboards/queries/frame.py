@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cstor.metrics.metric import Threshold
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -20,7 +22,8 @@ class Series:
     """One line: a metric's stat for one group. `n` is how many samples each value stands on.
 
     `partial` are sums of the nodes that were there while another was missing: lower bounds, which `values` leaves out.
-    `whole` is the one number of the whole range, `whole_n` its samples.
+    `whole` is the one number of the whole range, `whole_n` its samples. `threshold` is the monitors' own, where they
+    have one; else the metric's holds.
     """
 
     keys: dict[str, Any]
@@ -34,6 +37,7 @@ class Series:
     whole_n: float = 0.0
     lower_bound: bool = False
     compared: str = ""
+    threshold: Threshold | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -63,7 +67,8 @@ class Gap:
 @dataclass(frozen=True)
 class Frame:
     """Answer of one query. `start` and `end` are the asked range in epoch seconds, `kept` the span that has data;
-    `filters` lead from a series (by the text of its keys) to its packets, `names` from a monitor's slug to its name."""
+    `filters` lead from a series (by the text of its keys) to its packets, `names` from a monitor's slug to its name.
+    `changes` are the moments at which a definition was edited, with what changed."""
 
     times: Ints
     series: tuple[Series, ...]
@@ -73,6 +78,7 @@ class Frame:
     end: int
     zone: str = "UTC"
     gaps: tuple[Gap, ...] = ()
+    changes: tuple[tuple[int, str], ...] = ()
     complete_until: int | None = None
     other_share: float | None = None
     visibility: float | None = None
@@ -92,6 +98,7 @@ class Frame:
             "step": self.step,
             "tier": self.tier,
             "gaps": [gap.to_json() for gap in self.gaps],
+            "changes": [list(change) for change in self.changes],
             "complete_until": self.complete_until,
             "other_share": number(self.other_share),
             "visibility": number(self.visibility),

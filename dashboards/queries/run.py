@@ -14,12 +14,14 @@ from typing import Any
 import numpy as np
 
 from cstor.metrics.columns import METRICS
-from cstor.metrics.finalize import finalize, sample_count
+from cstor.metrics.finalize import QUANTILES, finalize, sample_count
 from cstor.metrics.metric import Metric, Subject
 from dashboards.queries.drilldown import filter_of
 from dashboards.queries.frame import Floats, Frame, Gap, Series
+from dashboards.queries.history import NO_HISTORY, History
 from dashboards.queries.spec import COMPARE_S, MetricStat, QuerySpec, SpecError
 from dashboards.queries.subjects import Subjects, find_subjects
+from dashboards.queries.thresholds import threshold_of
 from dashboards.queries.timerange import DRAWN_POINTS, RangeError, auto_step, fitting_step, span_text
 from monitors.labels.names import names_in
 from monitors.series.criteria import CannotAnswer
@@ -33,6 +35,7 @@ VOLUME: dict[Subject, tuple[str, ...]] = {
     "points": ("points_bytes",),
     "node": ("node_packets",),
 }
+COMPARED = {"1d": "A day earlier", "7d": "A week earlier"}
 RANK_POOL = 300
 MAX_GAPS = 200
 
@@ -85,20 +88,23 @@ def _span(spec: QuerySpec, subjects: Subjects, now: datetime, points: int) -> tu
 def _frame(spec: QuerySpec, subjects: Subjects, span: Span) -> Frame:
     request = _request(spec, subjects, span)
     try:
-        result = read(request)
+        result = read(request, subjects.monitors)
     except FilterError as error:
         raise SpecError("filter", str(error)) from None
     except CannotAnswer as error:
         raise SpecError("by", str(error)) from None
     order = _order(spec, result)
+    said = History(result.definitions, spec, span.start, span.end)
     series = [
-        item for metric in spec.metrics for item in _series(metric, result, _counted(metric, result, order), subjects)
+        item
+        for metric in spec.metrics
+        for item in _series(metric, result, _counted(metric, result, order), subjects, said)
     ]
     if not series and result.groups and spec.subject != "conversations":
-        series = _in_total(spec, request, subjects)
+        series = _in_total(spec, request, subjects, said)
     other_share = result.other_share
     if spec.top and _has_rest(spec, request):
-        rest, other_share = _rest(spec, request, result, order)
+        rest, other_share = _rest(spec, request, result, order, subjects)
         series += rest
     return Frame(
         times=result.times,
@@ -109,23 +115,25 @@ def _frame(spec: QuerySpec, subjects: Subjects, span: Span) -> Frame:
         end=span.end,
         zone=spec.range.zone,
         gaps=_gaps(result, span),
+        changes=said.changes(),
         complete_until=result.complete_until,
         other_share=other_share,
         visibility=_visibility(result),
-        warnings=_label_warnings(spec, result),
+        warnings=(*said.warnings(request, span.step), *_label_warnings(spec, result)),
         names={monitor.slug: monitor.name for monitor in subjects.monitors} | names_in(item.keys for item in series),
-        filters={str(item.keys): filter_of(item.keys, spec, subjects) for item in series},
+        filters={str(item.keys): filter_of(item.keys, spec, subjects, said) for item in series},
     )
 
 
 def _request(spec: QuerySpec, subjects: Subjects, span: Span) -> ReadRequest:
-    bases = dict.fromkeys(base for metric in spec.metrics for base in METRICS[metric.key].bases)
-    bases |= dict.fromkeys(VISIBILITY.bases)
+    """Bases in every bucket for what is drawn; for ranks and visibility one number per group is enough."""
+    bases = dict.fromkeys(base for metric in spec.metrics for base in needed(METRICS[metric.key], metric.stat))
+    whole = dict.fromkeys((*VISIBILITY.bases, *VOLUME[spec.subject]))
     order = VOLUME[spec.subject]
     limit = RANK_POOL
     if spec.top:
         ranked = METRICS[spec.top.metric]
-        bases |= dict.fromkeys(ranked.bases)
+        whole |= dict.fromkeys(needed(ranked, spec.top.stat))
         order = _ranking_bases(ranked)
         if ranked.kind == "counter":
             limit = spec.top.n
@@ -140,7 +148,20 @@ def _request(spec: QuerySpec, subjects: Subjects, span: Span) -> ReadRequest:
         order=order,
         limit=limit,
         node_ids=tuple(subjects.node_ids),
+        whole=tuple(base for base in whole if base not in bases),
+        volume=VOLUME[spec.subject],
     )
+
+
+def needed(metric: Metric, stat: str) -> tuple[str, ...]:
+    """The bases that one stat is finished from, and what it stands on."""
+    if metric.kind != "histogram":
+        return metric.bases
+    (key,) = metric.terms
+    ends = (f"{key}_count", f"{key}_min", f"{key}_max")
+    if stat in QUANTILES:
+        return (key, *ends)
+    return {"count": ends[:1], "mean": (ends[0], f"{key}_sum")}.get(stat, ends)
 
 
 def _ranking_bases(metric: Metric) -> tuple[str, ...]:
@@ -160,11 +181,13 @@ def _counted(metric: MetricStat, result: ReadResult, order: list[int]) -> list[i
     return [row for row in order if any(result.seen[key][row] for key in declared.terms)]
 
 
-def _in_total(spec: QuerySpec, request: ReadRequest, subjects: Subjects) -> list[Series]:
+def _in_total(spec: QuerySpec, request: ReadRequest, subjects: Subjects, said: History) -> list[Series]:
     """A counter that has counted nothing in any group: nothing was dropped, which is worth a line at 0."""
-    total = read(replace(request, by=tuple(key for key in request.by if key in ("node", "monitor")), filter=""))
+    by = tuple(key for key in request.by if key in ("node", "monitor"))
+    total = read(replace(request, by=by, filter="", whole=()), subjects.monitors)
     counters = [metric for metric in spec.metrics if METRICS[metric.key].kind == "counter"]
-    return [item for metric in counters for item in _series(metric, total, list(range(len(total.groups))), subjects)]
+    rows = list(range(len(total.groups)))
+    return [item for metric in counters for item in _series(metric, total, rows, subjects, said)]
 
 
 def _order(spec: QuerySpec, result: ReadResult) -> list[int]:
@@ -182,7 +205,9 @@ def _whole_seconds(result: ReadResult) -> Floats:
     return np.where(total > 0, total, np.nan)
 
 
-def _series(metric: MetricStat, result: ReadResult, order: list[int], subjects: Subjects) -> list[Series]:
+def _series(
+    metric: MetricStat, result: ReadResult, order: list[int], subjects: Subjects, said: History
+) -> list[Series]:
     """One series per group for this metric."""
     declared = METRICS[metric.key]
     shape = (len(result.groups), len(result.times))
@@ -202,7 +227,7 @@ def _series(metric: MetricStat, result: ReadResult, order: list[int], subjects: 
     folded = result.folded.reshape(shape)
     return [
         Series(
-            keys=subjects.named(result.groups[row]),
+            keys=subjects.named(result.groups[row]) | said.key(result.until[row]),
             metric=metric.key,
             stat=metric.stat,
             unit=declared.symbol_of(metric.stat),
@@ -211,6 +236,7 @@ def _series(metric: MetricStat, result: ReadResult, order: list[int], subjects: 
             partial=partial[row],
             whole=float(whole[row]),
             whole_n=float(whole_n[row]),
+            threshold=threshold_of(declared, subjects.monitors, result.groups[row].get("monitor")),
             lower_bound=is_sum
             and bool(folded[row].any() or (metric.stat != "rate" and np.isfinite(partial[row]).any())),
         )
@@ -232,29 +258,25 @@ def _has_rest(spec: QuerySpec, request: ReadRequest) -> bool:
 
 
 def _rest(
-    spec: QuerySpec, request: ReadRequest, result: ReadResult, order: list[int]
+    spec: QuerySpec, request: ReadRequest, result: ReadResult, order: list[int], subjects: Subjects
 ) -> tuple[list[Series], float | None]:
     """What the total has beyond the groups shown, for sums and rates; and its share of all bytes."""
+    share = None
+    if result.volume and result.volume[0]:
+        shown = sum(float(np.nansum(np.asarray(result.whole[key])[order])) for key in request.volume)
+        share = max(result.volume[0] - shown, 0.0) / result.volume[0]
     counters = [metric for metric in spec.metrics if METRICS[metric.key].kind == "counter"]
-    volume = VOLUME[spec.subject]
-    bases = dict.fromkeys(base for metric in counters for base in METRICS[metric.key].bases) | dict.fromkeys(volume)
-    total = read(replace(request, by=(), bases=tuple(bases)))
-    if not total.groups:
-        return [], None
-    width = len(result.times)
-    for key in bases:
-        if key not in result.columns:
-            continue
-        shown = result.columns[key].reshape(len(result.groups), width)[order].sum(axis=0)  # type: ignore[union-attr]
-        total.columns[key] = np.maximum(total.columns[key] - shown, 0)  # type: ignore[operator]
-    all_bytes = sum(float(total.whole[key][0]) for key in volume)  # type: ignore[arg-type]
-    total.whole |= {key: np.array([np.sum(total.columns[key])]) for key in bases}
-    series = [
-        replace(_series(metric, total, [0], Subjects([], [], {}))[0], keys={"other": True}) for metric in counters
-    ]
-    rest_bytes = sum(float(total.whole[key][0]) for key in volume)  # type: ignore[arg-type]
-    known = all(key in result.columns for key in volume)
-    return series, rest_bytes / all_bytes if all_bytes and known else None
+    if not counters:
+        return [], share
+    bases = tuple(dict.fromkeys(base for metric in counters for base in METRICS[metric.key].bases))
+    total = read(replace(request, by=(), bases=bases, whole=()), subjects.monitors)
+    for key in bases if total.groups else ():
+        shown_of = result.columns[key].reshape(len(result.groups), -1)[order].sum(axis=0)  # type: ignore[union-attr]
+        total.columns[key] = np.maximum(total.columns[key] - shown_of, 0)  # type: ignore[operator]
+        total.whole[key] = np.array([np.sum(total.columns[key])])
+    nobody = Subjects([], [], {})
+    rest = [_series(metric, total, [0], nobody, NO_HISTORY)[0] for metric in counters if total.groups]
+    return [replace(item, keys={"other": True}) for item in rest], share
 
 
 def _label_warnings(spec: QuerySpec, result: ReadResult) -> tuple[str, ...]:
@@ -277,7 +299,8 @@ def _compared(spec: QuerySpec, subjects: Subjects, span: Span, frame: Frame) -> 
         for item in earlier.series
         if (str(item.keys), item.metric, item.stat) in shown and len(item.values) == len(frame.times)
     ]
-    return replace(frame, series=(*frame.series, *past))
+    changed = [f"{COMPARED[spec.compare]}: {text}" for _, text in earlier.changes]
+    return replace(frame, series=(*frame.series, *past), warnings=(*frame.warnings, *changed))
 
 
 def _gaps(result: ReadResult, span: Span) -> tuple[Gap, ...]:

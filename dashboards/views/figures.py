@@ -28,7 +28,7 @@ from monitors.access import operator_required, viewer_required
 from monitors.series.coverage import state_of
 
 # Part of every ETag: raised when the shape of the answer changes, so that no browser keeps an old one.
-SHAPE = 1
+SHAPE = 2
 STILL_S = 60
 # Error counts that a lossy capture raises: the share of the traffic that was seen stands beside them.
 SUSPECT = {"retransmission_percent", "failure_percent", "failures", "zero_window_rate"}
@@ -126,6 +126,6 @@ def _etag(panel: Panel, bar: Bar, subjects: Subjects | None) -> str:
     minute = int(timezone.now().timestamp()) // STILL_S
     words: list[Any] = [SHAPE, panel.pk, panel.kind, panel.query, panel.config, bar.to_params(), minute]
     if subjects is not None:
-        words += [[[monitor.pk, monitor.name, monitor.revision] for monitor in subjects.monitors]]
+        words += [[[one.pk, one.name, one.revision, one.thresholds] for one in subjects.monitors]]
         words += [state_of([monitor.pk for monitor in subjects.monitors])]
     return f'"{hashlib.blake2b(json.dumps(words, default=str).encode(), digest_size=12).hexdigest()}"'

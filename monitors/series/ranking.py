@@ -1,42 +1,54 @@
 """Which groups a by-group question is about: those that match a filter, folded by its keys, the largest first.
 
 Ranks are sums over the range, added up on the coarsest tier that is clean, where an index holds the dozen sums that
-one ranks by. `group_id <> 0` and `<> 1` stand here and nowhere else: totals and `other` are no groups.
+one ranks by. That totals and `other` are no groups stands here and nowhere else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection
 
 from cstor.metrics.columns import BASES
-from monitors.models import Definition, Monitor
+from monitors.models import Monitor
 from monitors.models.group import GROUP_KEYS
-from monitors.series.criteria import CannotAnswer, criteria_sql
-from monitors.series.label_keys import LABEL_KEYS, name_expression
+from monitors.series.criteria import CannotAnswer, answers, revisions_sql
+from monitors.series.definitions import Defined
+from monitors.series.label_keys import LABEL_KEYS, folding, name_expression
 from monitors.series.packed import moment
 from monitors.series.slices import Slice
 from monitors.series.tiers import OTHER_GROUP, TOTAL_GROUP, table_of
 
 # A network follows from an address: such a key is answered although the monitor keeps only the address.
 DERIVED = {"client_net": "client_ip", "server_net": "server_ip"}
-TEXT = ("client_ip", "server_ip", "host", "client_net", "server_net")
+ADDRESSES = ("client_ip", "server_ip", "host")
+NETWORKS = ("client_net", "server_net")
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """One group of the answer: its keys, and the (monitor, group id) pairs that it is made of."""
+    """One group of the answer: its keys, and the (monitor, group id) pairs that it is made of. `since` and
+    `until` bound the definition that they belong to: 0 from the beginning, None until now."""
 
     keys: dict[str, Any]
     members: tuple[tuple[int, int], ...]
     rank: float
+    until: int | None = None
+    since: int = 0
+
+
+class Spelt(NamedTuple):
+    """SQL of one key of a group `g`: what is told, and what groups are folded by."""
+
+    shown: str
+    folded: str
 
 
 def rank(
-    monitors: Sequence[Monitor],
+    definitions: Sequence[Defined],
     by: Sequence[str],
     filter_text: str,
     slices: Mapping[tuple[int, ...], Sequence[Slice]],
@@ -44,35 +56,45 @@ def rank(
     limit: int,
     node_ids: Sequence[int] = (),
 ) -> list[Ranked]:
-    """The `limit` groups with the greatest sum of `order`; `slices` are given per set of monitor ids."""
+    """The `limit` groups with the greatest sum of `order`; `slices` are given per set of monitor ids. The two sides of
+    a change of definition are groups of their own."""
     if not any(slices.values()):
         return []
-    revisions = answering_revisions(monitors, by)
-    condition, params = criteria_sql(filter_text, monitors)
-    keys = [key for key in by if key not in ("monitor", "node")]
-    named = {key: key_expression(key, monitors) for key in keys}
-    if "monitor" in by:
-        named["monitor"] = "g.monitor_id"
+    answering = answering_definitions(definitions, by, filter_text)
+    condition, params = revisions_sql(filter_text, answering)
+    sums = _sums(slices, order, params, node_ids)
+    if not filter_text and len(answering) == len(definitions) and all(_is_unfolded(one, by) for one in definitions):
+        # Each group stands for itself: only those that come first need to be looked up.
+        sums += f" ORDER BY rank DESC, group_id LIMIT {int(limit)}"
     # Copies are counted only where the VNI is asked for (METRICS: both ends mirrored).
     if not {"vni", "is_copy"} & set(by) and "vni" not in filter_text:
         condition = f"({condition}) AND g.is_copy IS NOT TRUE"
+    names = [key for key in by if key not in ("monitor", "node")]
+    spelt = {key: key_expression(key, answering) for key in names}
+    if "monitor" in by:
+        spelt["monitor"] = Spelt("g.monitor_id", "g.monitor_id")
     sql = f"""
-        SELECT {"".join(f"{expression}, " for expression in named.values())}
-               array_agg(g.monitor_id), array_agg(g.id), sum(r.rank)
-        FROM ({_sums(slices, order, params, node_ids)}) r
+        SELECT {"".join(f"{one.shown}, " for one in spelt.values())}
+               array_agg(g.monitor_id), array_agg(g.id), sum(r.rank), allowed.until,
+               min(allowed.since)
+        FROM ({sums}) r
         JOIN monitors_group g ON g.monitor_id = r.monitor_id AND g.id = r.group_id
-        JOIN unnest(%(r_monitor)s::int[], %(r_revision)s::int[]) AS allowed(monitor_id, revision)
+        JOIN unnest(%(r_monitor)s::int[], %(r_revision)s::int[], %(r_until)s::bigint[],
+                    %(r_since)s::bigint[]) AS allowed(monitor_id, revision, until, since)
              ON allowed.monitor_id = g.monitor_id AND allowed.revision = g.revision
         WHERE {condition}
-        {"GROUP BY " + ", ".join(str(n + 1) for n in range(len(named))) if named else "HAVING count(*) > 0"}
-        ORDER BY sum(r.rank) DESC NULLS LAST, min(g.id) LIMIT {int(limit)}"""
-    params |= {"r_monitor": [pair[0] for pair in revisions], "r_revision": [pair[1] for pair in revisions]}
+        GROUP BY {"".join(f"{one.folded}, " for one in spelt.values())} allowed.until
+        ORDER BY sum(r.rank) DESC, min(g.id) LIMIT {int(limit)}"""
+    params |= {"r_monitor": [one.monitor.pk for one in answering], "r_revision": [one.revision for one in answering]}
+    params |= {"r_until": [one.until for one in answering], "r_since": [one.since or 0 for one in answering]}
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
         rows = cursor.fetchall()
     return [
-        Ranked(dict(zip(named, row, strict=False)), tuple(zip(row[-3], row[-2], strict=True)), float(row[-1] or 0))
-        for row in rows
+        Ranked(
+            dict(zip(spelt, row, strict=False)), tuple(zip(monitor_ids, ids, strict=True)), float(ranked), until, since
+        )
+        for *row, monitor_ids, ids, ranked, until, since in rows
     ]
 
 
@@ -95,24 +117,30 @@ def _sums(
         params[f"ids{number}"] = list(ids)
         selects.append(f"""
             SELECT monitor_id, group_id, {ranked} AS rank FROM {table_of(piece.tier)}
-            WHERE monitor_id = ANY(%(ids{number})s) AND group_id NOT IN ({TOTAL_GROUP}, {OTHER_GROUP})
-              AND t >= %(start{number})s AND t < %(end{number})s {nodes}""")
-    return f"SELECT monitor_id, group_id, sum(rank) AS rank FROM ({' UNION ALL '.join(selects)}) s GROUP BY 1, 2"
+            WHERE monitor_id = ANY(%(ids{number})s) AND t >= %(start{number})s AND t < %(end{number})s {nodes}""")
+    # Asked of the sums, not of each row: there are thirty times fewer.
+    return f"""SELECT monitor_id, group_id, sum(rank) AS rank FROM ({" UNION ALL ".join(selects)}) s GROUP BY 1, 2
+        HAVING group_id NOT IN ({TOTAL_GROUP}, {OTHER_GROUP})"""
 
 
-def answering_revisions(monitors: Sequence[Monitor], by: Sequence[str]) -> list[tuple[int, int]]:
-    """(monitor, revision) pairs whose groups carry the keys asked for; CannotAnswer if the present one does not."""
+def answering_definitions(definitions: Sequence[Defined], by: Sequence[str], filter_text: str) -> list[Defined]:
+    """The definitions whose groups carry the keys asked for; CannotAnswer if a present one does not."""
     wanted = [key for key in by if key not in ("monitor", "node")]
-    for monitor in monitors:
+    for one in definitions:
         for key in wanted:
-            if not keeps(monitor.keys, key):
-                raise CannotAnswer(_not_kept(monitor, key))
-    pairs = [(monitor.pk, monitor.revision) for monitor in monitors]
-    older = Definition.objects.filter(monitor__in=[monitor.pk for monitor in monitors])
-    for definition in older:
-        if all(keeps(definition.definition.get("keys", ()), key) for key in wanted):
-            pairs.append((definition.monitor_id, definition.revision))
-    return sorted(set(pairs))
+            if one.until is None and not keeps(one.keys, key):
+                raise CannotAnswer(_not_kept(one.monitor, key))
+    return [
+        one
+        for one in definitions
+        if one.until is None or (all(keeps(one.keys, key) for key in wanted) and answers(filter_text, one))
+    ]
+
+
+def _is_unfolded(one: Defined, by: Sequence[str]) -> bool:
+    """Whether no two groups of this definition, nor of two monitors, are one group of the answer."""
+    kept = {key for key in one.keys if key != "node"} | ({"is_copy"} if "vni" in one.keys else set()) | {"monitor"}
+    return kept <= set(by) and not any(key in LABEL_KEYS for key in by)
 
 
 def _not_kept(monitor: Monitor, key: str) -> str:
@@ -125,20 +153,21 @@ def _not_kept(monitor: Monitor, key: str) -> str:
 
 def keeps(keys: Sequence[str], key: str) -> bool:
     if key in LABEL_KEYS:
-        return any(needed in keys for needed in LABEL_KEYS[key].needs)
+        needs = LABEL_KEYS[key].needs
+        return not needs or any(needed in keys for needed in needs)
     return key in keys or DERIVED.get(key) in keys or (key == "is_copy" and "vni" in keys)
 
 
-def key_expression(key: str, monitors: Sequence[Monitor]) -> str:
+def key_expression(key: str, definitions: Sequence[Defined]) -> Spelt:
     """SQL of one key of a group; a network out of the address where only that is kept."""
     if key in LABEL_KEYS:
-        return name_expression(key)
+        return Spelt(name_expression(key), folding(key))
     if key not in GROUP_KEYS:
         raise CannotAnswer(f"groups have no key {key}")
-    if key in DERIVED and not all(key in monitor.keys for monitor in monitors):
+    if key in DERIVED and not all(key in one.keys for one in definitions):
         address = f"g.{DERIVED[key]}"
         network = f"network(set_masklen({address}, CASE family({address}) WHEN 4 THEN 24 ELSE 64 END))"
-        return f"coalesce(g.{key}, {network})::text"
-    if key in TEXT:
-        return f"host(g.{key})" if not key.endswith("_net") else f"g.{key}::text"
-    return f"g.{key}"
+        network = f"coalesce(g.{key}, {network})"
+        return Spelt(f"{network}::text", network)
+    shown = f"host(g.{key})" if key in ADDRESSES else f"g.{key}::text" if key in NETWORKS else f"g.{key}"
+    return Spelt(shown, f"g.{key}")

@@ -1,13 +1,14 @@
 """Samples -> arrays: the only reader of the samples tables.
 
 The tier of each part of a range is chosen in `slices.py`, the groups in `ranking.py`, rows travel packed (`packed.py`),
-and what could be measured at all is told by `coverage.py`. This file puts them together.
+what could be measured at all is told by `coverage.py`, and what a monitor meant at the time by `definitions.py`. This
+file puts them together.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,11 +20,13 @@ from monitors.intervals import Intervals, normalized
 from monitors.models import Monitor, Partition, Rollup
 from monitors.series import coverage
 from monitors.series.coverage import Missing, Watch, watches
-from monitors.series.packed import Columns, Floats, Ints, Part, fetch, folded, merged, moment
+from monitors.series.definitions import Defined, definitions_of
+from monitors.series.packed import ABSENT, Columns, Floats, Ints, Part, fetch, folded, merged, merged_whole, moment
 from monitors.series.ranking import Ranked, rank
 from monitors.series.slices import Slice, plan
 from monitors.series.tiers import OTHER_GROUP, ROLLUPS, RUN_S, TOTAL_GROUP, table_of, tiers_of
 
+Bools = NDArray[np.bool_]
 VOLUME = ("bytes_client", "bytes_server")
 ALL_GROUPS = 5000
 
@@ -34,6 +37,7 @@ class ReadRequest:
 
     `by` names group keys, "monitor" or "node"; with a group key or a filter the groups are read (`limit` of them, the
     greatest by the sum of `order`), else the monitors' totals, which are exact whatever was folded into `other`.
+    `whole` are bases of which one number per group is enough; `volume` tells how much is in `other`.
     """
 
     monitor_ids: tuple[int, ...]
@@ -46,6 +50,8 @@ class ReadRequest:
     order: tuple[str, ...] = VOLUME
     limit: int = ALL_GROUPS
     node_ids: tuple[int, ...] = ()
+    whole: tuple[str, ...] = ()
+    volume: tuple[str, ...] = VOLUME
 
     @property
     def needs_groups(self) -> bool:
@@ -56,69 +62,81 @@ class ReadRequest:
 class ReadResult:
     """Answer of len(groups) x len(times) cells, flattened row by row; `whole` has one cell per group.
 
-    `seconds` is what of each cell was measured by all its nodes together; `partial` where a node is missing, `blind`
-    where all are. `folded` marks cells in which the group had no row while `other` had: it may be in there. `seen`
-    tells of each base in which groups it was ever counted.
+    `seconds` is what of each cell was measured by all its nodes together; `partial` where a node is missing or another
+    definition held for a part of it, `blind` where nothing was measured. `hidden` marks cells in which the group had no
+    row while `other` had: it may be in there. `until` is the end of the definition that a group belongs to, None for
+    the present one. `volume` is that of the whole traffic, by the totals, and of `other`.
     """
 
     times: Ints
     groups: list[dict[str, Any]]
+    until: list[int | None]
     columns: Columns
     whole: Columns
     seconds: Floats
-    partial: NDArray[np.bool_]
-    blind: NDArray[np.bool_]
-    folded: NDArray[np.bool_]
+    partial: Bools
+    blind: Bools
+    folded: Bools
     gaps: list[Missing]
     watched: list[Watch]
     tier: int
     complete_until: int | None
-    other_share: float | None
-    seen: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
+    definitions: list[Defined]
+    volume: tuple[float, float] | None
+    seen: dict[str, Bools] = field(default_factory=dict)
+
+    @property
+    def other_share(self) -> float | None:
+        """Share of the traffic that the nodes folded into `other`; None where that says nothing."""
+        return self.volume[1] / self.volume[0] if self.volume and self.volume[0] else None
 
 
-def read(request: ReadRequest) -> ReadResult:
-    """Bases merged over nodes and time, with what is known of their completeness."""
-    monitors = list(Monitor.objects.filter(pk__in=request.monitor_ids))
+def read(request: ReadRequest, monitors: Sequence[Monitor] | None = None) -> ReadResult:
+    """Bases merged over nodes and time, with what is known of their completeness. `monitors` are those of the request
+    where the caller has them already."""
+    if monitors is None:
+        monitors = list(Monitor.objects.filter(pk__in=request.monitor_ids))
     times = np.arange(request.start, request.end, request.step, dtype=np.int64)
     watched = watches(request.monitor_ids, request.node_ids)
+    definitions = definitions_of(monitors)
     slices = _slices(request, monitors, request.step)
-    ranked = _ranked(request, monitors) if request.needs_groups else _totals(request, watched)
-    parts, owners = _cells(request, ranked, slices, len(times))
-    n = len(ranked) * len(times)
-    columns = merged(request.bases, parts, owners, n)
-    present = np.zeros(n, dtype=bool)
+    if request.needs_groups:
+        ranked = _ranked(request, monitors, definitions, watched)
+    else:
+        ranked = _totals(request, watched)
+    parts, rows, owners = _cells(request, ranked, slices, len(times))
+    shape = (len(ranked), len(times))
+    columns = merged(request.bases, parts, owners, len(ranked) * len(times))
+    present = np.zeros(len(ranked) * len(times), dtype=bool)
     for owner in owners:
         present[owner] = True
-    other, other_share = _rest(request, slices, times) if request.needs_groups else (None, None)
-    shape = (len(ranked), len(times))
-    hidden = np.zeros(shape, dtype=bool) if other is None else ~present.reshape(shape) & other
+    whole = folded(columns, np.repeat(np.arange(len(ranked)), len(times)), len(ranked))
+    complete = _completeness(request, ranked, watched, times, present.reshape(shape))
+    folded_in, volume = _rest(request, slices, times) if request.needs_groups else (np.zeros(len(times), bool), None)
     return ReadResult(
         times,
         [group.keys for group in ranked],
+        [group.until for group in ranked],
         columns,
-        folded(columns, np.repeat(np.arange(len(ranked)), len(times)), len(ranked)),
-        *_completeness(request, ranked, watched, times),
-        hidden,
+        whole | merged_whole(request.whole, parts, rows, len(ranked)),
+        *complete,
+        ~present.reshape(shape) & folded_in & ~complete[2].reshape(shape),
         coverage.missing(watched, request.start, request.end),
         watched,
         max((piece.tier for pieces in slices.values() for piece in pieces), default=request.step),
         coverage.complete_until(watched),
-        other_share,
-        _seen(request.bases, parts, owners, len(ranked), len(times)),
+        definitions,
+        volume,
+        _seen(request.bases, parts, rows, len(ranked)),
     )
 
 
-def _seen(
-    bases: Sequence[str], parts: Sequence[Part], owners: Sequence[Ints], groups: int, width: int
-) -> dict[str, NDArray[np.bool_]]:
+def _seen(bases: Sequence[str], parts: Sequence[Part], rows: Sequence[int], groups: int) -> dict[str, Bools]:
+    """In which groups a base was ever counted."""
     seen = {key: np.zeros(groups, dtype=bool) for key in bases}
-    for part, owner in zip(parts, owners, strict=True):
-        for key in bases:
-            column = part.columns[key]
-            found = len(column.pairs) > 0 if isinstance(column, Cells) else np.isfinite(column).any()
-            if found and len(owner):
-                seen[key][owner[0] // width] = True
+    for part, row in zip(parts, rows, strict=True):
+        for key, column in part.columns.items():
+            seen[key][row] |= len(column.pairs) > 0 if isinstance(column, Cells) else (column != ABSENT).any()
     return seen
 
 
@@ -147,13 +165,15 @@ def dirty_runs(ids: Sequence[int], start: int, end: int) -> dict[int, Intervals]
     return {tier: normalized((run, run + RUN_S[step]) for step, run in runs if step <= tier) for tier in ROLLUPS}
 
 
-def _ranked(request: ReadRequest, monitors: Sequence[Monitor]) -> list[Ranked]:
-    whole = _slices(request, monitors, 0)
-    ranked = rank(monitors, request.by, request.filter, whole, request.order, request.limit, request.node_ids)
+def _ranked(
+    request: ReadRequest, monitors: Sequence[Monitor], definitions: Sequence[Defined], watched: Sequence[Watch]
+) -> list[Ranked]:
+    slices = _slices(request, monitors, 0)
+    ranked = rank(definitions, request.by, request.filter, slices, request.order, request.limit, request.node_ids)
     if "node" not in request.by:
         return ranked
-    nodes = sorted({watch.node_id for watch in watches(request.monitor_ids, request.node_ids)})
-    return [Ranked(group.keys | {"node": node}, group.members, group.rank) for group in ranked for node in nodes]
+    nodes = sorted({watch.node_id for watch in watched})
+    return [replace(group, keys=group.keys | {"node": node}) for group in ranked for node in nodes]
 
 
 def _totals(request: ReadRequest, watched: Sequence[Watch]) -> list[Ranked]:
@@ -171,49 +191,48 @@ def _totals(request: ReadRequest, watched: Sequence[Watch]) -> list[Ranked]:
 
 def _cells(
     request: ReadRequest, ranked: Sequence[Ranked], slices: dict[tuple[int, ...], list[Slice]], width: int
-) -> tuple[list[Part], list[Ints]]:
-    """Every part that belongs to a group, and the cells its samples fall into."""
+) -> tuple[list[Part], list[int], list[Ints]]:
+    """Every part that belongs to a group, that group's row, and the cells its samples fall into."""
     per_node = "node" in request.by
     row_of: dict[tuple[int, int, int], int] = {}
     for number, group in enumerate(ranked):
         for monitor_id, group_id in group.members:
             row_of[monitor_id, group_id, group.keys["node"] if per_node else 0] = number
-    parts: list[Part] = []
-    owners: list[Ints] = []
+    found: list[tuple[int, int, Part]] = []
     for ids, pieces in slices.items():
         wanted = sorted({(monitor_id, group_id) for monitor_id, group_id, _ in row_of if monitor_id in ids})
         for piece in pieces:
-            for part in fetch(piece, request.bases, wanted, request.node_ids, per_node):
+            for part in fetch(piece, request.bases, wanted, request.node_ids, per_node, request.whole):
                 row = row_of.get((part.monitor_id, part.group_id, part.node_id))
                 if row is not None:
-                    parts.append(part)
-                    owners.append(row * width + (part.times - request.start) // request.step)
+                    found.append((row, piece.start, part))
     # In the order of the cells, so that merging histograms finds them sorted already.
-    order = sorted(range(len(parts)), key=lambda number: int(owners[number][0]))
-    return [parts[number] for number in order], [owners[number] for number in order]
+    found.sort(key=lambda item: item[:2])
+    owners = [row * width + (part.times - request.start) // request.step for row, _, part in found]
+    return [part for _, _, part in found], [row for row, _, _ in found], owners
 
 
 def _rest(
     request: ReadRequest, slices: dict[tuple[int, ...], list[Slice]], times: Ints
-) -> tuple[NDArray[np.bool_], float | None]:
-    """Per bucket whether the nodes folded anything into `other`, and the share of all bytes that is in there."""
+) -> tuple[Bools, tuple[float, float]]:
+    """Per bucket whether the nodes folded anything into `other`; the volume of all traffic, and of what is in there."""
     present = np.zeros(len(times), dtype=bool)
     volume = {TOTAL_GROUP: 0.0, OTHER_GROUP: 0.0}
     for ids, pieces in slices.items():
         wanted = [(monitor_id, group_id) for monitor_id in ids for group_id in volume]
         for piece in pieces:
-            for part in fetch(piece, VOLUME, wanted, request.node_ids):
-                volume[part.group_id] += sum(float(np.nansum(part.columns[key])) for key in VOLUME)  # type: ignore[arg-type]
+            for part in fetch(piece, (), wanted, request.node_ids, whole=request.volume):
+                volume[part.group_id] += sum(float(np.nansum(part.whole[key])) for key in request.volume)  # type: ignore[arg-type]
                 if part.group_id == OTHER_GROUP:
                     present[(part.times - request.start) // request.step] = True
-    total = volume[TOTAL_GROUP]
-    return present, volume[OTHER_GROUP] / total if total else None
+    return present, (volume[TOTAL_GROUP], volume[OTHER_GROUP])
 
 
 def _completeness(
-    request: ReadRequest, ranked: Sequence[Ranked], watched: Sequence[Watch], times: Ints
-) -> tuple[Floats, NDArray[np.bool_], NDArray[np.bool_]]:
-    """(seconds, partial, blind) of every cell, from the nodes that each group is measured by."""
+    request: ReadRequest, ranked: Sequence[Ranked], watched: Sequence[Watch], times: Ints, present: Bools
+) -> tuple[Floats, Bools, Bools]:
+    """(seconds, partial, blind) of every cell, from the nodes that each group is measured by, and the time in which
+    its definition held; `present` are the cells that have rows."""
     shape = (len(ranked), len(times))
     seconds, partial, blind = np.zeros(shape), np.zeros(shape, dtype=bool), np.ones(shape, dtype=bool)
     if len(times) == 0 or not watched:
@@ -225,7 +244,20 @@ def _completeness(
         if who not in cache:
             cache[who] = _of_watches(share[[_concerns(watch, who) for watch in watched]])
         seconds[number], partial[number], blind[number] = cache[who]
+        if group.since or group.until:
+            outside, across = _validity(group, times, request.step)
+            unmeant = outside & ~present[number]
+            blind[number] |= unmeant
+            partial[number] = (partial[number] | across) & ~blind[number]
+            seconds[number][unmeant] = 0
     return (seconds * request.step).ravel(), partial.ravel(), blind.ravel()
+
+
+def _validity(group: Ranked, times: Ints, step: int) -> tuple[Bools, Bools]:
+    """(outside, across): buckets in which the group's definition did not hold, and those in which it did for a part."""
+    low, high = group.since, group.until or int(times[-1]) + step
+    outside = (times + step <= low) | (times >= high)
+    return outside, ~outside & ((times < low) | (times + step > high))
 
 
 def _concerns(watch: Watch, who: tuple[Any, Any]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import numpy as np
 
@@ -69,3 +70,19 @@ def make_traffic() -> Traffic:
     for node in nodes:
         cover(web, node, (START, END))
     return traffic
+
+
+EDITED = END + 25
+
+
+def edit_keys(traffic: Traffic) -> None:
+    """At EDITED the monitor loses all keys but one; one conversation goes on, now a group of its client alone."""
+    traffic.web.keys = ["client_ip"]
+    traffic.web.save()
+    traffic.web.definitions.filter(revision=2).update(since=datetime.fromtimestamp(EDITED, UTC))
+    later = Samples(traffic.web)
+    for t in (END + 20, END + 30):
+        later.put(t, traffic.nodes[0], {"client_ip": "10.0.0.1"}, {"bytes_client": 5})
+    later.write()
+    for node in traffic.nodes:
+        cover(traffic.web, node, (START, END + 40))

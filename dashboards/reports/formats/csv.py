@@ -66,7 +66,9 @@ def _panel(section: Section) -> dict[str, Any]:
         return out
     frame = section.frame
     gaps = [[_iso(gap.start), _iso(gap.end), gap.reason] for gap in frame.gaps]
-    return out | {"query": section.spec.to_json(), "step": frame.step, "gaps": gaps, "warnings": frame.warnings}
+    changes = [[_iso(moment), text] for moment, text in frame.changes]
+    out |= {"query": section.spec.to_json(), "step": frame.step, "gaps": gaps, "changes": changes}
+    return out | {"warnings": frame.warnings}
 
 
 def _over_time(frame: Frame) -> Iterator[tuple[Any, ...]]:

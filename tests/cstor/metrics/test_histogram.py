@@ -34,6 +34,25 @@ def test_it_merges_as_if_it_had_seen_all(groups: list[list[int]]) -> None:
     assert merged.pairs.tolist() == whole.pairs.tolist()
 
 
+@given(st.lists(st.tuples(st.integers(0, 3), st.lists(st.integers(0, 10**7), max_size=9)), max_size=20), st.booleans())
+def test_it_merges_the_same_whatever_the_order_of_groups(given: list[tuple[int, list[int]]], in_order: bool) -> None:
+    if in_order:
+        given = sorted(given, key=lambda pair: pair[0])
+    groups = np.array([number for number, _ in given], dtype=np.int64)
+    merged = h.merge(cells_of([values for _, values in given]), groups, 40)
+    whole = [[value for number, values in given if number == wanted for value in values] for wanted in range(40)]
+    assert h.to_flat(merged) == h.to_flat(cells_of(whole))
+
+
+def test_it_makes_compact_only_what_is_not() -> None:
+    cells = h.from_bytes([h.pack([3, 5], [1, 1]), b"", h.pack([5], [2]), h.pack([4], [1])])
+    assert h.compact(cells) is cells
+    twice = h.from_bytes([h.pack([3], [1]) + h.pack([3], [1]), h.pack([3], [1])])
+    assert h.to_flat(h.compact(twice)) == [[3, 2], [3, 1]]
+    many = h.from_bytes([h.pack([4], [2 * h.COUNT_MAX])])
+    assert h.to_flat(h.compact(many)) == h.to_flat(many)
+
+
 @given(st.lists(st.lists(st.integers(0, 10**12), max_size=20), min_size=1, max_size=6))
 def test_it_survives_bytes_and_flat_lists(groups: list[list[int]]) -> None:
     cells = cells_of(groups)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from cstor.metrics.metric import Threshold
 from dashboards.panels.panel import PANELS, Setting
 from tests.dashboards.frames import frame_of, series_of
 
@@ -32,6 +33,13 @@ def test_it_puts_the_worst_first_and_counts() -> None:
 def test_it_is_grey_while_too_few_samples_stand_behind_it() -> None:
     html = KIND.draw(frame_of(*tile("a", 0.5, samples=5), names=NAMES), {}).html
     assert re.findall(r'class="tile is-(\w+)', html) == ["grey"]
+
+
+def test_it_judges_by_the_monitors_own_thresholds() -> None:
+    series = series_of([0.5] * 2, "server_latency", "p95", {"monitor": "a"}, threshold=Threshold("p95", 1, 2))
+    html = KIND.draw(frame_of(series, names=NAMES), {}).html
+    assert re.findall(r'class="tile is-(\w+)', html) == ["green"]
+    assert "Amber from 1 s, red from 2 s (the monitor&#x27;s own thresholds)." in html
 
 
 def test_it_leads_to_the_monitor() -> None:

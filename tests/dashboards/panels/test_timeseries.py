@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from cstor.metrics.metric import Threshold
 from dashboards.panels.panel import PANELS
 from dashboards.panels.timeseries import STYLES
 from dashboards.queries.frame import Gap
@@ -75,6 +76,43 @@ def test_it_draws_thresholds_once_values_come_near() -> None:
     assert low["layout"]["shapes"] == []
     high = KIND.draw(frame_of(series_of([0.09, 0.2], "server_latency")), {"thresholds": True}).figure
     assert [shape["y0"] for shape in high["layout"]["shapes"]] == pytest.approx([100, 300])
+
+
+def test_it_draws_the_monitors_own_thresholds() -> None:
+    own = Threshold("p95", 0.02, 0.06)
+    shapes = KIND.draw(frame_of(series_of(WAVE, threshold=own)), {"thresholds": True}).figure["layout"]["shapes"]
+    assert [shape["y0"] for shape in shapes] == pytest.approx([20, 60])
+    two = frame_of(series_of(WAVE, threshold=own), series_of(WAVE, keys={"monitor": "b"}))
+    assert KIND.draw(two, {"thresholds": True}).figure["layout"]["shapes"] == []
+
+
+def test_it_draws_a_line_where_a_definition_changed() -> None:
+    said = "Definition changed: filter was empty, is <b>tcp</b>"
+    frame = frame_of(series_of(WAVE), changes=((START + 20, said),))
+    figure = KIND.draw(frame, {}).figure
+    validated(figure)
+    (line,) = figure["layout"]["shapes"]
+    assert line["x0"] == line["x1"] == "2026-01-01 10:00:20"
+    (words,) = figure["layout"]["annotations"]
+    assert words["text"] == "definition changed"
+    assert words["hovertext"] == "Definition changed: filter was empty, is &lt;b&gt;tcp&lt;/b&gt;"
+
+
+def test_it_says_changes_that_are_close_to_each_other_in_one_place() -> None:
+    changes = ((START + 1, "one"), (START + 2, "two"), (START + 45, "three"))
+    layout = KIND.draw(frame_of(series_of(WAVE), changes=changes), {}).figure["layout"]
+    assert len(layout["shapes"]) == 3
+    assert [(words["text"], words["xanchor"]) for words in layout["annotations"]] == [
+        ("definition changed 2 times", "left"),
+        ("definition changed", "right"),
+    ]
+
+
+def test_it_tells_lines_of_an_older_definition_apart() -> None:
+    keys = {"client_ip": "10.0.0.1"}
+    frame = frame_of(series_of(WAVE, keys=keys), series_of(WAVE, keys=keys | {"definition": "before 14:02"}))
+    traces = KIND.draw(frame, {}).figure["data"]
+    assert [trace["name"] for trace in traces if trace["name"]] == ["10.0.0.1", "10.0.0.1 (before 14:02)"]
 
 
 def test_it_gives_a_monitor_one_colour_on_every_panel() -> None:

@@ -14,7 +14,7 @@ def test_it_answers_exactly_what_the_contract_says() -> None:
     frame = frame_of(series_of([1.0, np.nan, 2.5]), gaps=(Gap(10, 20, "node was not capturing"),))
     answer = frame.to_json()
     assert set(answer) == {
-        "times", "series", "step", "tier", "gaps", "complete_until", "other_share", "visibility", "warnings",
+        "times", "series", "step", "tier", "gaps", "changes", "complete_until", "other_share", "visibility", "warnings",
     }  # fmt: skip
     assert set(answer["series"][0]) == {"keys", "metric", "stat", "unit", "values", "n", "lower_bound"}
     assert answer["gaps"] == [[10, 20, "node was not capturing"]]

@@ -13,7 +13,9 @@ from monitors.series.read import ReadRequest, read
 from tests.dashboards.traffic import CONVERSATIONS, END, START, Traffic, make_traffic
 
 BYTES = ("bytes_client", "bytes_server")
-LABEL_KEY_NAMES = ("service", "client_location", "server_location", "point", "application")
+LABEL_KEY_NAMES = (
+    *("service", "client_location", "server_location", "client_site", "server_site", "point", "application"),
+)
 
 
 @pytest.fixture
@@ -46,8 +48,6 @@ def test_it_folds_by_labels_and_keys_together(traffic: Traffic) -> None:
 
 def test_it_knows_every_label_column(traffic: Traffic) -> None:
     assert tuple(LABEL_KEYS) == LABEL_KEY_NAMES
-    traffic.web.keys = [*traffic.web.keys, "vni"]
-    Monitor.objects.filter(pk=traffic.web.pk).update(keys=traffic.web.keys)
     Application.objects.create(name="HTTPS", pk=7)
     Point.objects.create(name="Rack", pk=8)
     Group.objects.filter(monitor_id=traffic.web.pk, server_port=443).update(application_id=7, point_id=8)
@@ -62,8 +62,17 @@ def test_it_filters_within_labels(traffic: Traffic) -> None:
 
 
 def test_it_refuses_a_label_that_the_monitor_cannot_tell(traffic: Traffic) -> None:
-    with pytest.raises(CannotAnswer, match=r'"Web" keeps nothing that tells its point .*; let it keep vni or vlan'):
-        bytes_by(traffic, "point")
+    Monitor.objects.filter(pk=traffic.web.pk).update(keys=["client_ip"])
+    with pytest.raises(CannotAnswer, match=r'"Web" keeps nothing that tells its service .*; let it keep server_ip or'):
+        bytes_by(traffic, "service")
+
+
+def test_it_folds_places_into_the_outermost(traffic: Traffic) -> None:
+    berlin = Location.objects.create(name="Berlin")
+    cellar = Location.objects.create(name="Cellar", parent=berlin, top=berlin)
+    Group.objects.filter(monitor_id=traffic.web.pk, server_port=443).update(server_location_id=cellar.pk)
+    Group.objects.filter(monitor_id=traffic.web.pk, server_port=5432).update(server_location_id=berlin.pk)
+    assert bytes_by(traffic, "server_site") == {("Berlin",): expected(traffic, 443) + expected(traffic, 5432)}
 
 
 def test_it_knows_where_no_label_is(traffic: Traffic) -> None:

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from monitors.models import Monitor, Partition
+from monitors.series.definitions import definitions_of
 from monitors.series.packed import folded
 from monitors.series.ranking import Ranked, keeps, rank
 from monitors.series.read import ReadRequest, extent, finest_kept, read
 from monitors.series.slices import Slice
 from tests.dashboards.samples import OTHER, Samples, cover
-from tests.dashboards.traffic import CONVERSATIONS, END, START, Traffic, make_traffic
+from tests.dashboards.traffic import CONVERSATIONS, EDITED, END, START, Traffic, edit_keys, make_traffic
 
 BYTES = ("bytes_client", "bytes_server")
 
@@ -26,7 +27,7 @@ def traffic(db: None) -> Traffic:
 def groups_of(traffic: Traffic, **words: object) -> list[Ranked]:
     slices = {(traffic.web.pk,): [Slice(10, START, END)]}
     defaults = {"by": ("client_ip",), "filter_text": "", "order": BYTES, "limit": 100}
-    return rank([traffic.web], slices=slices, **(defaults | words))  # type: ignore[arg-type]
+    return rank(definitions_of([traffic.web]), slices=slices, **(defaults | words))  # type: ignore[arg-type]
 
 
 def test_it_never_takes_the_total_or_other_for_a_group(traffic: Traffic) -> None:
@@ -46,21 +47,64 @@ def test_it_leaves_copies_out_unless_the_vni_is_asked_for(traffic: Traffic) -> N
     samples.put(START, traffic.nodes[0], {"vni": 2, "is_copy": True}, {"bytes_client": 10})
     samples.write()
     slices = {(monitor.pk,): [Slice(10, START, END)]}
-    assert [group.rank for group in rank([monitor], ("vni",), "", slices, BYTES, 10)] == [10, 10]
-    primaries = rank([monitor], (), "", slices, BYTES, 10)
+    assert [group.rank for group in rank(definitions_of([monitor]), ("vni",), "", slices, BYTES, 10)] == [10, 10]
+    primaries = rank(definitions_of([monitor]), (), "", slices, BYTES, 10)
     assert [group.rank for group in primaries] == [10]
 
 
-def test_it_keeps_the_two_sides_of_a_changed_definition_apart(traffic: Traffic) -> None:
-    traffic.web.keys = ["client_ip"]
-    traffic.web.save()
-    assert traffic.web.revision == 2
-    later = Samples(traffic.web)
-    later.put(END, traffic.nodes[0], {"client_ip": "10.0.0.1"}, {"bytes_client": 5})
-    later.write()
-    slices = {(traffic.web.pk,): [Slice(10, START, END + 10)]}
-    both = rank([traffic.web], ("client_ip",), "", slices, BYTES, 100)
-    assert len(next(group for group in both if group.keys["client_ip"] == "10.0.0.1").members) == 2
+@pytest.fixture
+def edited(traffic: Traffic) -> Traffic:
+    edit_keys(traffic)
+    return traffic
+
+
+def test_it_keeps_the_two_sides_of_a_changed_definition_apart(edited: Traffic) -> None:
+    slices = {(edited.web.pk,): [Slice(10, START, END + 40)]}
+    both = rank(definitions_of([edited.web]), ("client_ip",), "", slices, BYTES, 100)
+    mine = [group for group in both if group.keys["client_ip"] == "10.0.0.1"]
+    assert [(len(group.members), group.since, group.until) for group in mine] == [(1, 0, EDITED), (1, EDITED, None)]
+    assert len(both) == len(CONVERSATIONS) + 1
+
+
+def test_it_says_nothing_of_the_time_in_which_a_definition_did_not_hold(edited: Traffic) -> None:
+    result = read(ReadRequest((edited.web.pk,), BYTES, END - 20, END + 40, 10, by=("client_ip",)))
+    rows = {
+        (group["client_ip"], until): n for n, (group, until) in enumerate(zip(result.groups, result.until, strict=True))
+    }
+    blind, partial = (array.reshape(len(rows), -1) for array in (result.blind, result.partial))
+    old, new = rows["10.0.0.1", EDITED], rows["10.0.0.1", None]
+    # Rows of the present definition that lie before it was made were fetched after it.
+    assert blind[new].tolist() == [True, True, True, True, False, False]
+    assert blind[old].tolist() == [False, False, False, False, False, True]
+    assert partial[new].tolist() == partial[old].tolist() == [False, False, False, False, True, False]
+    assert result.seconds.reshape(len(rows), -1)[old].tolist() == [10, 10, 10, 10, 10, 0]
+
+
+def test_it_leaves_out_a_definition_that_cannot_answer(edited: Traffic) -> None:
+    edited.web.keys = ["client_ip", "server_port"]
+    edited.web.save()
+    for words in ({"by": ("server_port",)}, {"filter": "not server port 80"}):
+        result = read(ReadRequest((edited.web.pk,), BYTES, START, END + 40, 10, **words))  # type: ignore[arg-type]
+        assert result.until == [EDITED] * len(result.groups)
+        assert float(sum(result.whole[key].sum() for key in BYTES)) == edited.bytes_of() - edited.bytes_of(8)  # type: ignore[union-attr]
+
+
+def test_it_ranks_alike_whether_groups_are_folded_or_stand_for_themselves(traffic: Traffic) -> None:
+    all_keys = groups_of(traffic, by=tuple(traffic.web.keys), limit=3)
+    folded_keys = groups_of(traffic, by=tuple(traffic.web.keys), limit=3, filter_text="tcp")
+    assert [(group.keys, group.rank) for group in all_keys] == [(group.keys, group.rank) for group in folded_keys]
+    assert len(all_keys) == 3
+
+
+def test_it_adds_up_what_is_wanted_of_the_whole_range_only(traffic: Traffic) -> None:
+    timed = ("response_time", "response_time_count", "response_time_min", "response_time_max")
+    words = {"start": START, "end": END, "step": 60, "by": ("client_ip",)}
+    every = read(ReadRequest((traffic.web.pk,), (*BYTES, *timed), **words))  # type: ignore[arg-type]
+    once = read(ReadRequest((traffic.web.pk,), (), whole=(*BYTES, *timed), **words))  # type: ignore[arg-type]
+    assert once.columns == {}
+    for key in (*BYTES, *timed[1:]):
+        np.testing.assert_array_equal(once.whole[key], every.whole[key])
+    np.testing.assert_array_equal(once.whole["response_time"].pairs, every.whole["response_time"].pairs)  # type: ignore[union-attr]
 
 
 def test_it_marks_steps_in_which_a_group_may_hide_in_other(traffic: Traffic) -> None:
@@ -69,6 +113,7 @@ def test_it_marks_steps_in_which_a_group_may_hide_in_other(traffic: Traffic) -> 
     samples.put(END + 10, traffic.nodes[0], OTHER, {"bytes_client": 5})
     samples.put(END + 20, traffic.nodes[0], CONVERSATIONS[1], {"bytes_client": 5})
     samples.write()
+    cover(traffic.web, traffic.nodes[0], (START, END + 30))
     result = read(ReadRequest((traffic.web.pk,), BYTES, END, END + 30, 10, by=("client_ip",)))
     hidden = dict(zip((group["client_ip"] for group in result.groups), result.folded.tolist(), strict=True))
     assert hidden == {"10.0.0.1": [False, True, False], "10.0.0.2": [False, True, False]}
