@@ -3,6 +3,7 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 WORKERS ?= 2
+ROWS ?= 10M
 VENV := .venv
 PY := $(VENV)/bin/python
 PYTEST := $(PY) -m pytest
@@ -10,7 +11,7 @@ LOCK := $(VENV)/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url
 WITHOUT_DJANGO := tests/wire tests/cstor tests/cvu tests/lab tests/bench tests/conformance
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run test soak lint bench conformance reset lock
+.PHONY: help setup setup-test run test soak lint bench bench-samples conformance reset lock
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +45,9 @@ lint: $(VENV)/.tests ## Check style, types and migrations
 bench: setup $(VENV)-bench/.done ## Print the tables of benchmarks; OPTIONS=--write keeps them in docs/benchmarks.md
 	@scripts/system-packages bench || echo "Going on without them: their rows say so"
 	@exec $(PY) -m bench $(OPTIONS)
+
+bench-samples: setup ## Time panels over synthetic samples in a database of its own; ROWS=100M takes 90 GB for a while
+	@exec $(PY) -m bench.samples_read --rows $(ROWS)
 
 conformance: setup-test ## Compare with tshark, tcptrace and the lab's truth, and write docs/conformance.md
 	@exec $(PY) -m tests.conformance.page
