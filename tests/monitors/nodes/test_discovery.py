@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from cclear.celery import app
+from monitors import tasks
 from monitors.models import Monitor, Node, NodeGroup, Origin, Target
 from monitors.nodes import discovery
 from monitors.nodes.client import NodeClient
@@ -194,3 +196,14 @@ def test_it_makes_no_double_where_two_workers_look_at_once(group: NodeGroup) -> 
     assert errors == []
     assert Node.objects.count() == 2
     assert len(found(group)) == len(found(other)) == 2
+
+
+def test_a_worker_looks_when_beat_says_so(group: NodeGroup, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[int] = []
+    monkeypatch.setattr(tasks.look_behind, "apply_async", lambda args, **options: sent.extend(args))
+    tasks.look()
+    tasks.look()
+    assert sent == [group.pk], "the second time is too early"
+    tasks.look_behind(*sent)
+    assert len(found(group)) == 2
+    assert app.conf.beat_schedule["look"]["task"] == tasks.look.name
