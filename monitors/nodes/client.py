@@ -91,7 +91,8 @@ class NodeClient:
     def series(self, queries: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         """One dict per answered query, as they arrive. Lines that cannot be read are counted and left out."""
         self.unreadable_lines = 0
-        with self._call("POST", "series", params={"encoding": "packed"}, json={"queries": queries}) as response:
+        body, kind = orjson.dumps({"queries": queries}), {"Content-Type": "application/json"}
+        with self._call("POST", "series", params={"encoding": "packed"}, data=body, headers=kind) as response:
             if "html" in response.headers.get("Content-Type", ""):
                 raise NodeError("answered a web page instead of series: is this the address of a cStor node?")
             for line in _lines(self._chunks(response)):
@@ -129,7 +130,7 @@ class NodeClient:
         """The response of one call if its status is 200; whatever else happens is a NodeError."""
         options["params"] = {key: value for key, value in options.get("params", {}).items() if value is not None}
         self._deadline = None if is_stream else time.monotonic() + self.whole_s
-        headers = self._headers()
+        headers = self._headers() | options.pop("headers", {})
         with self._plain_words(), until(self._deadline):
             response = _session(self._trust).request(
                 method,

@@ -78,8 +78,8 @@ def claim_status(now: float) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE monitors_node SET checked_at = %s WHERE id IN (SELECT id FROM monitors_node"
-            " WHERE enabled AND left_at IS NULL AND (checked_at IS NULL OR checked_at <= %s) AND (retry_at IS NULL OR retry_at <= %s)"
-            " FOR UPDATE SKIP LOCKED) RETURNING id",
+            " WHERE enabled AND left_at IS NULL AND (checked_at IS NULL OR checked_at <= %s)"
+            " AND (retry_at IS NULL OR retry_at <= %s) FOR UPDATE SKIP LOCKED) RETURNING id",
             [moment, limit, moment],
         )
         return sorted(node for (node,) in cursor.fetchall())

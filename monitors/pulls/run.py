@@ -94,7 +94,13 @@ def _status_is_old(node: Node, now: float) -> bool:
 def _leased(lease: Lease, now: float) -> list[Pull]:
     moment = dt.datetime.fromtimestamp(now, UTC)
     held = Pull.objects.filter(node_id=lease.node_id, lease=lease.lease, lease_until__gt=moment)
-    return list(held.select_related("monitor", "node").order_by("monitor_id"))
+    pulls = list(held.select_related("monitor").order_by("monitor_id"))
+    if pulls:
+        # Its status is long: read once, not with each of the pulls.
+        node = Node.objects.get(pk=lease.node_id)
+        for pull in pulls:
+            pull.node = node
+    return pulls
 
 
 def _jobs(node: Node, pulls: Sequence[Pull], now: float) -> list[Job]:
