@@ -17,6 +17,7 @@ from monitors.api.monitors import MonitorViewSet
 from monitors.api.node_groups import NodeGroupViewSet
 from monitors.api.nodes import NodeViewSet
 from monitors.api.pulls import PullAgainViewSet, PullViewSet
+from monitors.api.retention import RetentionView
 from monitors.models import Scope
 
 router = SimpleRouter()
@@ -34,5 +35,6 @@ router.register("pulls", PullViewSet, basename="api-pull")
 urlpatterns = [
     # As people type it into a boot script: a redirect to the slash would lose what is posted.
     path("node-groups/<str:pk>/join", NodeGroupViewSet.as_view({"post": "join"}, scope=Scope.JOIN)),
+    path("retention/", RetentionView.as_view(), name="api-retention"),
     *router.urls,
 ]
