@@ -12,7 +12,10 @@ from django.db import DatabaseError
 from monitors import rotation
 from monitors.secrets import key_file
 
-RESTORE = "Copy the file back from a backup or from the host that has it; else write each node's token again."
+RESTORE = (
+    "Copy the file back from a backup or from the host that has it. If it is lost, `manage.py rotate_secrets --forget`"
+    " removes what cannot be read; then write the tokens again."
+)
 
 
 @register(Tags.security)

@@ -46,13 +46,13 @@ def add_key() -> None:
     """A new key becomes the first: it encrypts from now on, and all older ones still decrypt."""
     ensure_key_file()
     with _alone():
-        _write([Fernet.generate_key().decode().rstrip("="), *_keys()])
+        _write([Fernet.generate_key().decode().rstrip("="), *_file_keys()])
 
 
 def finish() -> Rotation:
     """Encrypt with the first key what is not, and take the others out of the file."""
     with _alone():
-        keys = _keys()
+        keys = _file_keys()
         done = _encrypt(keys)
         _write(keys[:1])
         # Whoever wrote with an old key until now: it is still at hand.
@@ -61,11 +61,28 @@ def finish() -> Rotation:
     return done
 
 
+def forget() -> list[str]:
+    """Remove the tokens that no key fits, where the key is lost for ever; whose they were."""
+    names = unreadable()
+    try:
+        known: MultiFernet | None = ring(_file_keys())
+    except KeyProblem:
+        known = None
+    with transaction.atomic(), connection.cursor() as cursor:
+        for table, pk, _, token in _rows(cursor, "FOR UPDATE"):
+            if known is None or not _fits(known, token):
+                cursor.execute(f"UPDATE {table} SET token = '' WHERE id = %s", [pk])
+    if known is None:
+        key_file().unlink(missing_ok=True)
+    ensure_key_file()
+    return names
+
+
 def unreadable() -> list[str]:
     """Whose tokens no key of the file fits, by kind and name; all of them where it has no keys."""
     try:
-        known: MultiFernet | None = ring(_keys())
-    except (KeyProblem, ValueError):
+        known: MultiFernet | None = ring(_file_keys())
+    except KeyProblem:
         known = None
     with connection.cursor() as cursor:
         return [name for _, _, name, token in _rows(cursor) if known is None or not _fits(known, token)]
@@ -104,7 +121,7 @@ def _fits(keys: MultiFernet, token: str) -> bool:
     return True
 
 
-def _keys() -> list[str]:
+def _file_keys() -> list[str]:
     try:
         keys = key_file().read_text().split()
         ring(keys)

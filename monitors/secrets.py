@@ -89,7 +89,8 @@ def ensure_key_file() -> None:
     if n:
         raise KeyProblem(
             f"{path} is missing, and {n} tokens are encrypted with its keys: copy it back from a backup or from the"
-            " host that has it. If it is lost, remove those tokens and write them again."
+            " host that has it. If it is lost, `manage.py rotate_secrets --forget` removes those tokens; then write"
+            " them again."
         )
     hidden = path.with_name(f".{path.name}.{os.getpid()}")
     with os.fdopen(os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:

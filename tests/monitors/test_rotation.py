@@ -142,3 +142,21 @@ def test_it_says_what_is_wrong_with_the_file(keys: Path) -> None:
 def test_it_runs_alone(keys: Path) -> None:
     with rotation._alone(), pytest.raises(CommandError, match="Another rotation"):
         call_command("rotate_secrets", "--finish")
+
+
+@pytest.mark.parametrize("content", [None, "nonsense\n", "A" * 43 + "\n"])
+def test_it_begins_anew_where_the_keys_are_lost(keys: Path, content: str | None) -> None:
+    keys.unlink()
+    if content is not None:
+        keys.write_text(content)
+    out = io.StringIO()
+    call_command("rotate_secrets", "--forget", stdout=out)
+    assert "node n0: its token is removed: write it again" in out.getvalue()
+    assert raw() == [] and rotation.unreadable() == []
+    Node.objects.update(token="new")
+    assert {node.token for node in Node.objects.all()} == {"new"}
+
+
+def test_it_forgets_nothing_that_can_be_read(keys: Path) -> None:
+    assert rotation.forget() == []
+    assert tokens() == EXPECTED

@@ -20,21 +20,34 @@ class Command(BaseCommand):
         parser.add_argument("name")
         parser.add_argument("url", help="http://HOST:PORT")
         parser.add_argument("--token-file", type=Path, help="file whose first line is the node's bearer token")
+        parser.add_argument("--ca-file", type=Path, help="PEM file of the authority that signed the node's certificate")
         parser.add_argument("--insecure", action="store_true", help="do not verify the TLS certificate")
         parser.add_argument(
             "--check", action="store_true", help="ask the node for its status; exit 1 if it does not answer"
         )
 
     def handle(
-        self, *args: Any, name: str, url: str, token_file: Path | None, insecure: bool, check: bool, **options: Any
+        self,
+        *args: Any,
+        name: str,
+        url: str,
+        token_file: Path | None,
+        ca_file: Path | None,
+        insecure: bool,
+        check: bool,
+        **options: Any,
     ) -> None:
         node = Node.objects.filter(name=name).first() or Node(name=name)
         node.url, node.verify_tls = url.rstrip("/"), not insecure
-        if token_file is not None:
-            try:
+        try:
+            if token_file is not None:
                 node.token = token_file.read_text().split()[0]
-            except (OSError, IndexError) as error:
-                raise CommandError(f"{token_file}: no token in it ({error})") from None
+            if ca_file is not None:
+                node.ca_certificate = ca_file.read_text()
+        except IndexError:
+            raise CommandError(f"{token_file}: no token in it") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise CommandError(str(error)) from None
         try:
             node.full_clean()
         except ValidationError as error:

@@ -22,8 +22,16 @@ class Command(BaseCommand):
         part.add_argument("--add", action="store_true", help="only put a new key into the file")
         part.add_argument("--finish", action="store_true", help="only encrypt with the file's first key, drop the rest")
 
-    def handle(self, *args: Any, add: bool, finish: bool, **options: Any) -> None:
+        part.add_argument(
+            "--forget", action="store_true", help="the keys are lost: remove the tokens that none fits, begin a new key"
+        )
+
+    def handle(self, *args: Any, add: bool, finish: bool, forget: bool, **options: Any) -> None:
         try:
+            if forget:
+                for name in rotation.forget():
+                    self.stdout.write(f"{name}: its token is removed: write it again")
+                return
             if add:
                 rotation.add_key()
                 self.stdout.write(f"{key_file()} has a new first key. Copy it to the other hosts, then run --finish.")
