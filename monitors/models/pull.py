@@ -87,7 +87,7 @@ class Observed(models.Model):
 
 class Partition(models.Model):
     """A time partition of one tier. `last_write` is what retention ages by, so a capture of 1999 read today stays;
-    the row outlives the partition and says when it was dropped."""
+    the row outlives the partition and says when it was dropped, for what reason, and how many bytes that freed."""
 
     pk = models.CompositePrimaryKey("step", "lower")
     step = models.IntegerField()
@@ -95,6 +95,8 @@ class Partition(models.Model):
     upper = models.DateTimeField()
     last_write = models.DateTimeField()
     dropped = models.DateTimeField(null=True)
+    why = models.TextField(default="", db_default="")
+    freed = models.BigIntegerField(null=True)
 
     class Meta:
         db_table = "monitors_partition"

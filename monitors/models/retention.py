@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from typing import Any
+
+from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
+
+from monitors.series.tiers import STEPS
 
 
 def _days(default: int, step: str) -> models.IntegerField[int, int]:
@@ -37,6 +43,27 @@ class Retention(models.Model):
     def __str__(self) -> str:
         return "Retention of samples"
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.id = 1
+        super().save(*args, **kwargs)
+
+    def clean(self) -> None:
+        """A tier is folded from the finer ones: what is gone there must have been folded, and stay folded."""
+        days = self.keep_days
+        for finer, coarser in pairwise(days):
+            if days[coarser] is not None and days[finer] is not None and days[coarser] < days[finer]:
+                raise ValidationError(
+                    {
+                        f"days_{coarser}": f"Keep it at least as long as the finer step, {days[finer]} days: "
+                        "it is what remains when that is gone."
+                    }
+                )
+
+    @classmethod
+    def of_site(cls) -> Retention:
+        """The one row."""
+        return cls.objects.get_or_create(pk=1)[0]
+
     @property
     def keep_days(self) -> dict[int, int]:
-        return {step: getattr(self, f"days_{step}") for step in (1, 10, 60, 600, 3600, 86_400)}
+        return {step: getattr(self, f"days_{step}") for step in STEPS}

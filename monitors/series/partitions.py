@@ -45,13 +45,15 @@ def forget() -> None:
     _touched.clear()
 
 
-def drop(partition: Partition) -> None:
-    """Remove a partition's rows at once; its row stays and says when."""
+def drop(partition: Partition, why: str, freed: int | None = None) -> None:
+    """Remove a partition's rows at once; its row stays and says when and why."""
     name = partition_name(partition.step, int(partition.lower.timestamp()))
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
         cursor.execute(f"DROP TABLE IF EXISTS {name}")
-        Partition.objects.filter(step=partition.step, lower=partition.lower).update(dropped=dt.datetime.now(UTC))
+        Partition.objects.filter(step=partition.step, lower=partition.lower).update(
+            dropped=dt.datetime.now(UTC), why=why, freed=freed
+        )
     _touched.pop((partition.step, int(partition.lower.timestamp())), None)
 
 
@@ -68,6 +70,6 @@ def _make(step: int, lower: int, upper: int) -> None:
                 cursor.execute(f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM (%s) TO (%s)", bounds)
         cursor.execute(
             "INSERT INTO monitors_partition (step, lower, upper, last_write) VALUES (%s, %s, %s, now())"
-            " ON CONFLICT (step, lower) DO UPDATE SET last_write = now(), dropped = NULL",
+            " ON CONFLICT (step, lower) DO UPDATE SET last_write = now(), dropped = NULL, why = '', freed = NULL",
             [step, *bounds],
         )

@@ -1,47 +1,112 @@
-"""Removes samples by age: whole partitions whose last write is older than their tier is kept.
+"""Removes samples by age and by bytes: whole partitions, of the site's own retention (`monitors.models.Retention`).
 
 Age counts from the write, not from the packets, so a capture of 1999 that was read today stays as long as today's
-traffic. What is removed from a base tier is `frozen` on the pulls of its monitors: rows that came into that stretch
-later could not be folded with those that are gone.
+traffic. When all samples together exceed their budget, the oldest partition of the finest tier goes first: what it
+held stays in the tiers above. What is removed from a base tier is `frozen` on the pulls of its monitors: rows that came
+into that stretch later could not be folded with those that are gone.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import logging
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 
-from django.conf import settings
 from django.db import connection
 
-from monitors.models import Monitor, Partition
+from monitors.models import Monitor, Retention
 from monitors.series import partitions
-from monitors.series.tiers import RUN_S, STEPS, UTC, partition_name, table_of
+from monitors.series.sizes import GB, Stored, budget, stored
+from monitors.series.tiers import RUN_S, STEPS, UTC, table_of, tiers_of
 
 log = logging.getLogger(__name__)
 
-# Days that each tier is kept after its last write; coarser ones longer, since they are folded from the finer.
-KEEP_DAYS = {1: 2, 10: 7, 60: 30, 600: 180, 3600: 1100, 86_400: 3650}
-
-
-def keep_days() -> dict[int, int]:
-    """The site's retention: SAMPLES_KEEP_DAYS of the settings over the defaults."""
-    return KEEP_DAYS | getattr(settings, "SAMPLES_KEEP_DAYS", {})
-
 
 def remove_old(now: float) -> list[str]:
-    """Drop what is too old; the names of the dropped partitions."""
-    dropped = []
-    for step, days in keep_days().items():
+    """Drop what is older than its tier is kept; the names of the dropped partitions."""
+    keep = Retention.of_site().keep_days
+
+    def why(run: Run) -> str:
+        days = keep[run[0].partition.step]
         limit = dt.datetime.fromtimestamp(now, UTC) - dt.timedelta(days=days)
-        for partition in Partition.objects.filter(step=step, last_write__lt=limit, dropped=None):
-            lower, upper = int(partition.lower.timestamp()), int(partition.upper.timestamp())
-            if _is_waiting(step, lower, upper):
-                log.warning("%s stays: its roll-up is waiting", partition_name(step, lower))
-                continue
-            _freeze(step, lower, upper)
-            partitions.drop(partition)
-            dropped.append(partition_name(step, lower))
+        return f"kept for {days} days" if all(one.partition.last_write < limit for one in run) else ""
+
+    return [one.name for one in _remove(stored(), why)]
+
+
+def remove_large(now: float) -> list[str]:
+    """Drop until all samples fit into their budget; the names of the dropped partitions."""
+    found = stored()
+    left = sum(one.size for one in found)
+    limit = budget(Retention.of_site(), left)
+    dropped: list[Stored] = []
+
+    def why(run: Run) -> str:
+        # A partition that is not over is still written to: what is gone would be missing in its totals.
+        is_due = left - sum(one.size for one in dropped) > limit and run[-1].upper <= now
+        return f"the budget of {limit / GB:.1f} GB was reached" if is_due else ""
+
+    dropped = _remove(found, why, dropped)
+    left -= sum(one.size for one in dropped)
+    if left > limit:
+        log.warning(
+            "samples take %.1f GB, their budget is %.1f GB, and nothing may go: what is left is written to or waits to"
+            " be rolled up. Raise the budget, or keep fewer groups or coarser steps",
+            left / GB,
+            limit / GB,
+        )
+    return [one.name for one in dropped]
+
+
+Run = Sequence[Stored]
+
+
+def _remove(found: Sequence[Stored], why: Callable[[Run], str], dropped: list[Stored] | None = None) -> list[Stored]:
+    """Drop what there is a reason for, the finest tier first; `dropped` grows meanwhile. A coarser partition stays as
+    long as a finer one within it does: rows that come late there are folded together with what is in the coarser."""
+    dropped = [] if dropped is None else dropped
+    held: list[Stored] = []
+    for run in _together(found):
+        reason = why(run)
+        is_held = any(one.lower < run[-1].upper and run[0].lower < one.upper for one in held)
+        if reason and not is_held and _drop(run, reason):
+            dropped += run
+        else:
+            held += [one for one in run if not one.is_empty]
     return dropped
+
+
+def _together(found: Sequence[Stored]) -> Iterator[Run]:
+    """Partitions that go at once, the finest tier first, the oldest first: as far as runs reach that are folded from
+    them. Usually that is one; hours of 1 s that a monitor folds into days at once go by the day."""
+    reach = _reach()
+    for _, run in groupby(found, lambda one: (one.partition.step, one.lower // reach[one.partition.step])):
+        yield list(run)
+
+
+def _reach() -> dict[int, int]:
+    """Seconds of the longest run that any monitor folds from each tier; 1 where every partition is its own."""
+    reach = dict.fromkeys(STEPS, 1)
+    for resolution, steps in Monitor.objects.values_list("resolution", "steps"):
+        tiers = tiers_of(resolution, steps)
+        if resolution == 1 and len(tiers) > 1:
+            # All other partitions are whole days or more, and no run is longer than a day.
+            reach[1] = max(reach[1], RUN_S[tiers[1]])
+    return reach
+
+
+def _drop(run: Run, why: str) -> bool:
+    """False where the roll-up of what is there waits."""
+    step, lower, upper = run[0].partition.step, run[0].lower, run[-1].upper
+    if _is_waiting(step, lower, upper):
+        log.warning("%s stays: its roll-up is waiting", run[0].name)
+        return False
+    _freeze(step, lower, upper)
+    for one in run:
+        partitions.drop(one.partition, why, one.size)
+        log.info("%s is removed, about %d rows and %.2f GB: %s", one.name, one.rows, one.size / GB, why)
+    return True
 
 
 def _is_waiting(step: int, lower: int, upper: int) -> bool:
@@ -80,8 +145,8 @@ def remove_orphans() -> int:
                       ORDER BY g.monitor_id LIMIT 1) FROM seen WHERE seen.monitor_id IS NOT NULL)
             SELECT monitor_id FROM seen WHERE monitor_id IS NOT NULL"""
         )
-        stored = {monitor_id for (monitor_id,) in cursor.fetchall()}
-        orphans = sorted(stored - set(Monitor.objects.values_list("pk", flat=True)))
+        found = {monitor_id for (monitor_id,) in cursor.fetchall()}
+        orphans = sorted(found - set(Monitor.objects.values_list("pk", flat=True)))
         for monitor_id in orphans:
             for table in (*(table_of(step) for step in STEPS), "monitors_rollup", "monitors_group"):
                 cursor.execute(f"DELETE FROM {table} WHERE monitor_id = %s", [monitor_id])
