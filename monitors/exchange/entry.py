@@ -7,7 +7,8 @@ from typing import Any
 
 from monitors.exchange.document import DEFAULTS, FIELDS, Document
 
-MOST_BYTES = 4 << 20
+# Django takes 2.5 MB of form fields, in which the file comes back to be applied.
+MOST_BYTES = 2 << 20
 MOST_ENTRIES = 5000
 
 

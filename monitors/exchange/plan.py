@@ -87,7 +87,8 @@ def make_plan(text: str, form: str) -> ImportPlan:
     """Read and check everything, change nothing. FileError for what is no list of monitors at all."""
     if len(text) > MOST_BYTES:
         raise FileError(f"the file has more than {MOST_BYTES >> 20} MB", 1)
-    entries: list[Entry] = FORMATS[form].read(text)
+    # A browser sends the lines of a form with CRLF.
+    entries: list[Entry] = FORMATS[form].read(text.replace("\r\n", "\n"))
     if len(entries) > MOST_ENTRIES:
         raise FileError(f"the file has {len(entries)} monitors; at most {MOST_ENTRIES} at once", 1)
     present = list(Monitor.objects.prefetch_related("nodes", "groups"))

@@ -49,9 +49,13 @@ def _refuse_depth(text: str) -> None:
     for event in yaml.parse(text, Loader=_FASTEST):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if isinstance(event, yaml.AliasEvent):
-            raise FileError("aliases (*name) are not taken; write each monitor out", event.start_mark.line + 1)
+            raise FileError("aliases (*name) are not taken; write each monitor out", _line(event))
         if depth > MOST_DEPTH:
-            raise FileError("lists lie in lists too deeply", event.start_mark.line + 1)
+            raise FileError("lists lie in lists too deeply", _line(event))
+
+
+def _line(event: yaml.Event) -> int:
+    return event.start_mark.line + 1 if event.start_mark else 1
 
 
 # The one in C where the package has it: a file of a thousand monitors takes 0.1 s instead of 2 s.

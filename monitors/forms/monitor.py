@@ -84,6 +84,10 @@ class MonitorForm(forms.ModelForm):
         check_filter(text)
         return text
 
+    def clean_description(self) -> str:
+        """Browsers send lines with CRLF, files with LF: one text is one text."""
+        return str(self.cleaned_data["description"]).replace("\r\n", "\n")
+
     def clean_keys(self) -> list[str]:
         chosen = set(self.cleaned_data["keys"])
         if "host" in chosen and chosen & {"client_ip", "server_ip", "client_net", "server_net"}:

@@ -20,12 +20,20 @@ from monitors.nodes import health
 from monitors.pulls.claim import due_now
 from monitors.views.monitor_list import STATES, all_tags, cost_of, narrowed
 
+# The list is polled: beyond the worst of these one searches.
+MOST_ROWS = 200
+
 
 @viewer_required
 def monitors(request: HttpRequest) -> HttpResponse:
     """All monitors, the worst first, or those that were searched for."""
     chosen = {name: request.GET[name] for name in ("q", "tag", "state") if request.GET.get(name)}
-    context: dict[str, Any] = {"rows": narrowed(chosen), "may_operate": allows(request.user, "operate")}
+    found = narrowed(chosen)
+    context: dict[str, Any] = {
+        "rows": found[:MOST_ROWS],
+        "more": len(found) - MOST_ROWS,
+        "may_operate": allows(request.user, "operate"),
+    }
     context |= {"chosen": chosen, "section": "monitors"}
     if request.headers.get("HX-Request"):
         return render(request, "monitors/partials/monitor_rows.html", context)

@@ -135,3 +135,11 @@ def test_the_commands(web: Monitor, tmp_path: Path) -> None:
     file.write_text("name,nodes\nz,nowhere\n")
     with pytest.raises(CommandError, match="nothing was imported"):
         call_command("import_monitors", str(file), stdout=StringIO())
+
+
+@pytest.mark.parametrize("form", ["yaml", "csv"])
+def test_lines_end_alike_whoever_sent_them(web: Monitor, form: str) -> None:
+    web.description = "one\ntwo"
+    web.save()
+    text = write([web], form)
+    assert statuses(make_plan(text.replace("\n", "\r\n"), form)) == ["same"]

@@ -73,3 +73,11 @@ def test_it_says_what_a_monitor_costs(stub: StubNode, monitor: Monitor) -> None:
     page = visitor("viewer").get(f"/monitors/{monitor.pk}/").content.decode()
     assert "12 rows a minute" in page
     assert "in steps of 10 s" in page
+
+
+def test_a_long_list_shows_the_worst(db: None) -> None:
+    Monitor.objects.bulk_create(Monitor(name=f"m{n:03}", slug=f"m{n}", enabled=n > 4) for n in range(205))
+    page = visitor("viewer").get("/monitors/").content.decode()
+    assert "5 more monitors" in page
+    assert ">m004</a>" not in page
+    assert "5 more" not in visitor("operator").get("/monitors/?q=m00").content.decode()
