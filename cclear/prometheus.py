@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
-from datetime import timedelta
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from django.db.models import Count, Q, QuerySet
-from django.utils import timezone
-
-from cclear.celery import QUEUES, app
-from monitors.models import Node, Pull, Rollup
-from monitors.nodes.alarm import alarms
-from monitors.nodes.glance import certificate_expires
+from monitors.models import Node
+from monitors.pulls import status
+from monitors.state import is_open
 
 Sample = tuple[dict[str, str], float]
-
-# A pull is late when it is due for longer than this: the tick comes each second, a batch takes a few.
-LATE_S = 10
 
 
 def text() -> str:
@@ -26,74 +18,58 @@ def text() -> str:
 
 
 def _families() -> Iterator[tuple[str, str, Iterable[Sample]]]:
-    pulls = list(Pull.objects.filter(monitor__enabled=True, node__enabled=True).select_related("node"))
     now = time.time()
-    yield "cclear_node_up", "1 while the node answers its status call.", _nodes()
-    yield "cclear_nodes_down", "Nodes that failed three calls in a row.", [({}, len(alarms(now).down))]
-    yield "cclear_node_silent_seconds", "Seconds since the node's last answer.", _silence(now)
-    yield "cclear_node_certificate_seconds", "Seconds until the node's TLS certificate expires.", _certificates(now)
+    nodes = list(Node.objects.filter(enabled=True))
+    yield "cclear_node_up", "1 while the node answers.", _by_node(nodes, lambda node: float(not node.error))
+    yield (
+        "cclear_node_breaker_open",
+        "1 while failures keep everybody away from the node, but one batch every 30 s.",
+        _by_node(nodes, lambda node: float(is_open(node, now))),
+    )
+    yield (
+        "cclear_node_clock_skew_seconds",
+        "How far the node's clock is ahead of ours.",
+        _by_node([node for node in nodes if node.skew_ms is not None], lambda node: (node.skew_ms or 0) / 1000),
+    )
+    yield from _of_nodes(status.by_node(now))
+    yield from _of_all(status.totals(now))
+
+
+def _of_nodes(found: Sequence[status.NodeSums]) -> Iterator[tuple[str, str, Iterable[Sample]]]:
+    def each(name: str) -> list[Sample]:
+        values = [(row.node, getattr(row, name)) for row in found]
+        return [({"node": node}, float(value)) for node, value in values if value is not None]
+
     yield (
         "cclear_pull_lag_seconds",
         "Seconds between now and the end of what is covered, of the monitor that is furthest behind.",
-        _worst_lag(pulls, now),
+        each("lag"),
     )
-    yield (
-        "cclear_pulls_failing",
-        "Monitors whose last pull from the node failed.",
-        [({"node": name}, count) for name, count in _failing()],
-    )
-    late = Q(next_run__lt=timezone.now() - timedelta(seconds=LATE_S), lease=None)
-    yield "cclear_pulls_late", f"Pulls due for more than {LATE_S} s.", [({}, Pull.objects.filter(late).count())]
-    due = Rollup.objects.filter(due__lte=timezone.now()).count()
-    yield "cclear_rollup_backlog", "Runs that are due to be rolled up.", [({}, due)]
-    yield "cclear_queue_messages", "Messages that wait for a worker.", _queues()
+    owed = "Seconds of the node's history that its monitors have not fetched yet, added up."
+    yield "cclear_pull_owed_seconds", owed, each("owed")
+    again = "Seconds that somebody asked to be pulled again and that were not replaced yet, added up."
+    yield "cclear_pull_stale_seconds", again, each("stale")
+    yield "cclear_pull_lost_seconds", "Seconds that nodes had lost before they were fetched.", each("lost")
+    yield "cclear_pulls_failing", "Monitors whose last pull from the node failed.", each("failing")
 
 
-def _asked() -> QuerySet[Node]:
-    """Nodes in use: neither switched off nor gone from their cluster."""
-    return Node.objects.filter(enabled=True, left_at=None)
+def _of_all(sums: status.Totals) -> Iterator[tuple[str, str, Iterable[Sample]]]:
+    states = [({"state": key}, float(n)) for key, n in sums.states.items()]
+    yield "cclear_pulls", "Pulls (a monitor on a node) by state.", states
+    lags = [({"quantile": q}, lag) for q, lag in (("0.5", sums.lag_p50), ("0.99", sums.lag_p99)) if lag is not None]
+    yield "cclear_pull_lag_quantile_seconds", "How far pulls are behind, over all of them.", lags
+    yield "cclear_pulls_running", "Pulls that a worker has in hand.", [({}, sums.running)]
+    yield "cclear_pulls_late", f"Pulls due for more than {status.OVERDUE_S} s.", [({}, sums.late)]
+    yield "cclear_pulls_per_second", "Over the last ten seconds.", [({}, sums.pulls_per_s)]
+    yield "cclear_rows_per_second", "Rows written, over about the last minute.", [({}, sums.rows_per_s)]
+    yield "cclear_rollup_backlog", "Runs that are due to be rolled up.", [({}, sums.backlog)]
+    yield "cclear_broker_up", "1 while the broker answers.", [({}, float(sums.queues is not None))]
+    waiting = [({"queue": queue}, float(n)) for queue, n in (sums.queues or {}).items()]
+    yield "cclear_queue_messages", "Messages that wait for a worker.", waiting
 
 
-def _nodes() -> list[Sample]:
-    return [({"node": node.name}, float(not node.error)) for node in _asked()]
-
-
-def _silence(now: float) -> list[Sample]:
-    seen = _asked().exclude(last_seen=None).values_list("name", "last_seen")
-    return [({"node": name}, round(now - last.timestamp(), 1)) for name, last in seen if last is not None]
-
-
-def _certificates(now: float) -> list[Sample]:
-    found = ((node.name, certificate_expires(node.status)) for node in _asked())
-    return [({"node": name}, round(expires - now)) for name, expires in found if expires is not None]
-
-
-def _worst_lag(pulls: list[Pull], now: float) -> list[Sample]:
-    worst: dict[str, float] = {}
-    for pull in pulls:
-        until = pull.complete_until
-        if until is not None:
-            worst[pull.node.name] = max(worst.get(pull.node.name, 0.0), now - until)
-    return [({"node": name}, round(lag, 1)) for name, lag in sorted(worst.items())]
-
-
-def _failing() -> list[tuple[str, int]]:
-    counts = Count("pulls", filter=~Q(pulls__error="") & Q(pulls__monitor__enabled=True))
-    return list(_asked().annotate(failing=counts).values_list("name", "failing"))
-
-
-def _queues() -> list[Sample]:
-    """Lengths as the broker tells them; a queue that nobody declared yet is empty."""
-    samples: list[Sample] = []
-    with app.connection_for_read() as connection:
-        for queue in QUEUES:
-            channel = connection.channel()
-            try:
-                waiting = channel.queue_declare(queue, passive=True).message_count
-            except connection.channel_errors:
-                waiting = 0
-            samples.append(({"queue": queue}, waiting))
-    return samples
+def _by_node(nodes: Sequence[Node], value: Callable[[Node], float]) -> list[Sample]:
+    return [({"node": node.name}, value(node)) for node in nodes]
 
 
 def _family(name: str, help_text: str, samples: Iterable[Sample]) -> str:

@@ -70,6 +70,13 @@ FROM states GROUP BY GROUPING SETS ((key), ())
 _LAGS = f"""{_STATES}
 SELECT percentile_cont(ARRAY[0.5, 0.99]) WITHIN GROUP (ORDER BY lag) FROM states WHERE enabled AND asked"""
 
+_BY_NODE = f"""{_STATES}
+SELECT node, max(lag), coalesce(sum(greatest(0, greatest(upper(covered), complete) - oldest - (
+    SELECT coalesce(sum(upper(r) - lower(r)), 0) FROM unnest(covered + lost + frozen) r))), 0),
+  coalesce(sum((SELECT sum(upper(r) - lower(r)) FROM unnest(stale) r)), 0),
+  coalesce(sum((SELECT sum(upper(r) - lower(r)) FROM unnest(lost) r)), 0), count(*) FILTER (WHERE error <> '')
+FROM states WHERE enabled AND asked GROUP BY node ORDER BY node"""
+
 _ORDER = "array_position(%(severity)s::text[], key) DESC, lag DESC NULLS LAST, monitor, node"
 _PAGE = f"""{_STATES}
 SELECT monitor_id, node_id, asked, key, count(*) OVER () FROM states
@@ -98,6 +105,18 @@ class Totals:
     def queued(self) -> int:
         """Messages that wait, in all queues."""
         return sum((self.queues or {}).values())
+
+
+@dataclass(frozen=True)
+class NodeSums:
+    """Of one node's pulls: the largest lag, and seconds owed, to be pulled again, and lost, added up."""
+
+    node: str
+    lag: float | None
+    owed: int
+    stale: int
+    lost: int
+    failing: int
 
 
 @dataclass(frozen=True)
@@ -132,6 +151,13 @@ def totals(now: float) -> Totals:
         backlog,
         _queues.lengths(),
     )
+
+
+def by_node(now: float) -> list[NodeSums]:
+    """Of every node that is asked for anything."""
+    with connection.cursor() as cursor:
+        cursor.execute(_BY_NODE, {"now": now})
+        return [NodeSums(node, lag, *map(int, rest)) for node, lag, *rest in cursor.fetchall()]
 
 
 def page(wanted: Wanted, now: float, limit: int, offset: int) -> tuple[list[Pull], int]:
