@@ -22,7 +22,7 @@ from monitors.secrets import KeyProblem, ensure_key_file, key_file, ring
 
 # (table, what its rows are called): every column with a secret is here; a test looks for others.
 SECRETS = (("monitors_node", "node"), ("monitors_nodegroup", "node group"))
-# A process that encrypted with the old key has written its row by then.
+# A process that encrypted with the old key has written its row by then, one that has read a row has decrypted it.
 GRACE_S = 2.0
 
 
@@ -39,7 +39,7 @@ def rotate(grace_s: float = GRACE_S) -> Rotation:
     """All three steps."""
     add_key()
     time.sleep(grace_s)
-    return finish()
+    return finish(grace_s)
 
 
 def add_key() -> None:
@@ -49,11 +49,12 @@ def add_key() -> None:
         _write([Fernet.generate_key().decode().rstrip("="), *_file_keys()])
 
 
-def finish() -> Rotation:
+def finish(grace_s: float = GRACE_S) -> Rotation:
     """Encrypt with the first key what is not, and take the others out of the file."""
     with _alone():
         keys = _file_keys()
         done = _encrypt(keys)
+        time.sleep(grace_s)
         _write(keys[:1])
         # Whoever wrote with an old key until now: it is still at hand.
         done.encrypted += _encrypt(keys).encrypted

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
+import random
+import subprocess
+import sys
+import time
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -11,6 +17,7 @@ from cryptography.fernet import Fernet
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from cclear.environment import ROOT
 from monitors import rotation, secrets
 from monitors.models import Node, NodeGroup
 
@@ -90,7 +97,7 @@ def test_it_takes_all_rows_or_none(keys: Path, monkeypatch: Any) -> None:
 
     monkeypatch.setattr(rotation, "_fits", dying)
     with pytest.raises(KeyboardInterrupt):
-        rotation.finish()
+        rotation.finish(grace_s=0)
     assert raw() == before
     assert tokens() == EXPECTED
 
@@ -160,3 +167,51 @@ def test_it_begins_anew_where_the_keys_are_lost(keys: Path, content: str | None)
 def test_it_forgets_nothing_that_can_be_read(keys: Path) -> None:
     assert rotation.forget() == []
     assert tokens() == EXPECTED
+
+
+def test_processes_that_run_read_all_tokens_throughout(keys: Path) -> None:
+    stop, wrong, reads = Event(), [], []
+
+    def read() -> None:
+        try:
+            while not stop.is_set():
+                found = tokens()
+                reads.append(1)
+                if found != EXPECTED:
+                    wrong.append(found)
+        finally:
+            connection.close()
+
+    threads = [Thread(target=read) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for _ in range(4):
+        rotation.rotate(grace_s=0.2)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert wrong == [] and len(reads) > 10
+
+
+def test_it_may_really_be_killed(keys: Path) -> None:
+    """Whole processes, dead at moments that nobody chose."""
+    tokens()
+    environment = {**os.environ, "NODE_KEYS": str(keys)}
+    command = [sys.executable, str(ROOT / "manage.py"), "shell", "-v", "0", "-c", LOOP]
+    chance = random.Random(4)
+    for _ in range(4):
+        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None and process.stdout.readline() == b"begun\n"
+            time.sleep(chance.uniform(0.0, 0.3))
+            process.kill()
+        assert tokens() == EXPECTED
+    assert rotation.rotate(grace_s=0).unreadable == []
+    assert tokens() == EXPECTED and len(keys.read_text().split()) == 1
+
+
+LOOP = """
+from monitors import rotation
+print("begun", flush=True)
+while True:
+    rotation.rotate(grace_s=0)
+"""
