@@ -131,6 +131,7 @@ class Made:
 
     def _add(self, groups: int) -> None:
         monitor = Monitor.objects.create(name=f"Monitor {len(self.monitors) + 1}", resolution=10)
+        monitor.nodes.set(self.nodes)
         self.monitors.append(monitor)
         start = spans()[3600][0]
         now = timezone.now()

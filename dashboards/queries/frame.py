@@ -53,12 +53,14 @@ class Series:
 
 @dataclass(frozen=True)
 class Gap:
-    """A time [start, end) in which something was not captured or not fetched; `total` if nothing at all was."""
+    """A time [start, end) in which something was not captured or not fetched; `total` if nothing at all was. `kind` is
+    down, unfetched, lost or idle."""
 
     start: int
     end: int
     reason: str
     total: bool = True
+    kind: str = ""
 
     def to_json(self) -> list[Any]:
         return [self.start, self.end, self.reason]

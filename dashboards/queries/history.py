@@ -15,6 +15,7 @@ from monitors.series.ranking import keeps
 from monitors.series.read import ReadRequest
 
 MOST = 20
+LACKING = "nothing of that time is shown."
 
 
 class History:
@@ -75,7 +76,7 @@ class History:
     def _lacking(self, one: Defined, request: ReadRequest) -> str:
         lacking = [key for key in request.by if key not in ("monitor", "node") and not keeps(one.keys, key)]
         why = f"did not keep {', '.join(lacking)}" if lacking else "did not keep what the filter asks for"
-        return f"Before {self.clock(one.until or 0)} {one.monitor.name} {why}: nothing of that time is shown."
+        return f"Before {self.clock(one.until or 0)} {one.monitor.name} {why}: {LACKING}"
 
 
 NO_HISTORY = History((), None, 0, 1)

@@ -119,7 +119,7 @@ def _frame(spec: QuerySpec, subjects: Subjects, span: Span) -> Frame:
         complete_until=result.complete_until,
         other_share=other_share,
         visibility=_visibility(result),
-        warnings=(*said.warnings(request, span.step), *_label_warnings(spec, result)),
+        warnings=(*said.warnings(request, span.step), *_label_warnings(spec, result), *_silent(subjects, result)),
         names={monitor.slug: monitor.name for monitor in subjects.monitors} | names_in(item.keys for item in series),
         filters={str(item.keys): filter_of(item.keys, spec, subjects, said) for item in series},
     )
@@ -279,14 +279,35 @@ def _rest(
     return [replace(item, keys={"other": True}) for item in rest], share
 
 
-def _label_warnings(spec: QuerySpec, result: ReadResult) -> tuple[str, ...]:
+def _label_warnings(spec: QuerySpec, result: ReadResult) -> list[str]:
     """Labels stand on groups: what the nodes folded into `other` carries none, so each label's figure lacks a part."""
-    if not (result.other_share and set(spec.by) & set(LABEL_KEYS)):
-        return ()
-    share = f"{result.other_share:.1%}" if result.other_share >= 0.001 else "under 0.1%"
-    return (
-        f"{share.replace('%', ' %')} of all bytes were folded into Other by the nodes, where no label can be told.",
-    )
+    labels = [key for key in spec.by if key in LABEL_KEYS]
+    out = [
+        f"No conversation here has a {LABEL_KEYS[key].noun}: define some under Labels."
+        for key in labels
+        if result.groups and all(group[key] is None for group in result.groups)
+    ]
+    if labels and result.other_share:
+        share = f"{result.other_share:.1%}" if result.other_share >= 0.001 else "Under 0.1%"
+        share = share.replace("%", " %")
+        out.append(f"{share} of all bytes were folded into Other by the nodes, where no label can be told.")
+    return out
+
+
+def _silent(subjects: Subjects, result: ReadResult) -> list[str]:
+    """Nodes that are asked and have never answered: their part is missing from the start, which no gap shows."""
+    names = {monitor.pk: monitor.name for monitor in subjects.monitors}
+    said: dict[tuple[str, str], list[str]] = {}
+    for one in result.silent:
+        said.setdefault((one.node, one.error), []).append(names.get(one.monitor_id, ""))
+    return [
+        f"{node} has never answered{'' if len(names) == 1 else f' for {asking[0]}' + _more(len(asking))}: {error}"
+        for (node, error), asking in said.items()
+    ]
+
+
+def _more(count: int) -> str:
+    return f" and {count - 1} more" if count > 1 else ""
 
 
 def _compared(spec: QuerySpec, subjects: Subjects, span: Span, frame: Frame) -> Frame:
@@ -311,7 +332,7 @@ def _gaps(result: ReadResult, span: Span) -> tuple[Gap, ...]:
         if high <= low:
             continue
         first, last = (low - span.low) // span.step, (high - 1 - span.low) // span.step
-        gaps.append(Gap(low, high, item.reason, bool(result.groups and blind[first : last + 1].any())))
+        gaps.append(Gap(low, high, item.reason, bool(result.groups and blind[first : last + 1].any()), item.kind))
     longest = sorted(gaps, key=lambda gap: gap.start - gap.end)[:MAX_GAPS]
     return tuple(sorted(longest, key=lambda gap: gap.start))
 

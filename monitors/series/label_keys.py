@@ -6,12 +6,11 @@ Labels stand on groups, so a question by label is answered by groups alone and l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db import models
 
-from monitors.models import Application, Location, Monitor, Point, Service
+from monitors.models import Application, Location, Point, Service
 
 
 @dataclass(frozen=True)
@@ -23,6 +22,10 @@ class LabelKey:
     model: type[models.Model]
     needs: tuple[str, ...]
     outermost: bool = False
+
+    @property
+    def noun(self) -> str:
+        return str(self.model._meta.verbose_name)
 
     @property
     def table(self) -> str:
@@ -52,19 +55,3 @@ def name_expression(key: str) -> str:
     outer = f" LEFT JOIN {label.table} o ON o.id = l.top_id" if label.outermost else ""
     name = "coalesce(o.name, l.name)" if label.outermost else "l.name"
     return f"(SELECT {name} FROM {label.table} l{outer} WHERE l.id = g.{label.column})"
-
-
-def none_exists(keys: Sequence[str]) -> str:
-    """The first of these label keys of which there is no label at all, so that all would be unlabelled; else empty."""
-    return next((key for key in keys if key in LABEL_KEYS and not LABEL_KEYS[key].model._default_manager.exists()), "")
-
-
-def none_resolved(keys: Sequence[str], monitors: Sequence[Monitor]) -> str:
-    """The first label key by which no group of these monitors is labelled; else empty."""
-    from monitors.models import Group
-
-    groups = Group.objects.filter(monitor_id__in=[monitor.pk for monitor in monitors])
-    for key in keys:
-        if key in LABEL_KEYS and not groups.filter(**{f"{LABEL_KEYS[key].column}__isnull": False}).exists():
-            return key
-    return ""

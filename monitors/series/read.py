@@ -19,7 +19,7 @@ from cstor.metrics.histogram import Cells
 from monitors.intervals import Intervals, normalized
 from monitors.models import Monitor, Partition, Rollup
 from monitors.series import coverage
-from monitors.series.coverage import Missing, Watch, watches
+from monitors.series.coverage import Missing, Silent, Watch
 from monitors.series.definitions import Defined, definitions_of
 from monitors.series.packed import ABSENT, Columns, Floats, Ints, Part, fetch, folded, merged, merged_whole, moment
 from monitors.series.ranking import Ranked, rank
@@ -79,6 +79,7 @@ class ReadResult:
     folded: Bools
     gaps: list[Missing]
     watched: list[Watch]
+    silent: list[Silent]
     tier: int
     complete_until: int | None
     definitions: list[Defined]
@@ -97,7 +98,7 @@ def read(request: ReadRequest, monitors: Sequence[Monitor] | None = None) -> Rea
     if monitors is None:
         monitors = list(Monitor.objects.filter(pk__in=request.monitor_ids))
     times = np.arange(request.start, request.end, request.step, dtype=np.int64)
-    watched = watches(request.monitor_ids, request.node_ids)
+    watched, silent = coverage.watched_and_silent(request.monitor_ids, request.node_ids)
     definitions = definitions_of(monitors)
     slices = _slices(request, monitors, request.step)
     if request.needs_groups:
@@ -123,6 +124,7 @@ def read(request: ReadRequest, monitors: Sequence[Monitor] | None = None) -> Rea
         ~present.reshape(shape) & folded_in & ~complete[2].reshape(shape),
         coverage.missing(watched, request.start, request.end),
         watched,
+        silent,
         max((piece.tier for pieces in slices.values() for piece in pieces), default=request.step),
         coverage.complete_until(watched),
         definitions,

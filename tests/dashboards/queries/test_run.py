@@ -13,7 +13,7 @@ from cstor.metrics.registry import METRICS
 from dashboards.queries.frame import Frame, Series
 from dashboards.queries.run import run
 from dashboards.queries.spec import QuerySpec, SpecError
-from monitors.models import Group, Monitor, Node, Service
+from monitors.models import Group, Monitor, Node, Pull, Service
 from tests.dashboards.samples import Samples, cover
 from tests.dashboards.traffic import CONVERSATIONS, END, START, Traffic
 
@@ -121,6 +121,35 @@ def test_it_says_what_share_can_carry_no_label(traffic: Traffic) -> None:
     assert set(frame.filters.values()) == {""}
 
 
+def test_it_says_that_nothing_carries_a_label(traffic: Traffic) -> None:
+    warnings = ask(traffic, metrics=["bytes:sum"], by=["service", "application"]).warnings
+    assert warnings[:2] == (
+        "No conversation here has a service: define some under Labels.",
+        "No conversation here has a protocol: define some under Labels.",
+    )
+
+
+def test_it_says_which_node_has_never_answered(traffic: Traffic) -> None:
+    dead = Node.objects.create(name="cstor-c", url="http://127.0.0.1:1", error="connection refused")
+    traffic.web.nodes.add(dead)
+    Pull.objects.create(monitor=traffic.web, node=dead, next_run=NOW)
+    assert ask(traffic, metrics=["bytes:sum"]).warnings == ("cstor-c has never answered: connection refused",)
+    several = ask(traffic, monitors=[], metrics=["bytes:sum"], by=["monitor"], step=60).warnings
+    assert several == ("cstor-c has never answered for Web: connection refused",)
+    traffic.web.nodes.remove(dead)
+    assert ask(traffic, metrics=["bytes:sum"]).warnings == ()
+
+
+def test_it_misses_no_node_that_left(traffic: Traffic) -> None:
+    node = traffic.nodes[1]
+    cover(traffic.web, node, (START, START + 300))
+    assert [gap.kind for gap in ask(traffic, metrics=["bytes:sum"]).gaps] == ["down"]
+    traffic.web.nodes.remove(node)
+    frame = ask(traffic, metrics=["bytes:sum"])
+    assert frame.gaps == ()
+    assert np.isfinite(frame.series[0].values).all()
+
+
 def test_it_answers_by_node_and_for_one_node(traffic: Traffic) -> None:
     by_node = ask(traffic, metrics=["bytes:sum"], by=["node"])
     one = ask(traffic, metrics=["bytes:sum"], nodes=["cstor-a"])
@@ -161,7 +190,7 @@ def test_it_leaves_a_gap_where_no_node_was_watching(traffic: Traffic) -> None:
         assert np.isfinite(item.values[32:]).all()
     spans = {(gap.start, gap.end, gap.total) for gap in frame.gaps}
     assert spans == {(START + 200, START + 320, True)}
-    assert "cstor-a has not answered for this time" in {gap.reason for gap in frame.gaps}
+    assert "not yet fetched from cstor-a" in {gap.reason for gap in frame.gaps}
     assert frame.to_json()["series"][0]["values"][25] is None
 
 

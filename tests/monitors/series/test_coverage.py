@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -22,11 +24,26 @@ def test_it_is_complete_up_to_the_slowest_node_that_keeps_up() -> None:
 def test_it_says_why_a_node_is_missing() -> None:
     one = watch(((0, 100), (200, 1000)), observed=((0, 600), (700, 1000)), lost=((120, 150),))
     assert missing([one], 50, 2000) == [
-        Missing(100, 120, ord("a"), "a has not answered for this time"),
-        Missing(120, 150, ord("a"), "a no longer keeps this time"),
-        Missing(150, 200, ord("a"), "a has not answered for this time"),
-        Missing(600, 700, ord("a"), "a was not capturing"),
+        Missing(100, 120, ord("a"), "not yet fetched from a", "unfetched"),
+        Missing(120, 150, ord("a"), "a no longer keeps this time", "lost"),
+        Missing(150, 200, ord("a"), "not yet fetched from a", "unfetched"),
+        Missing(600, 700, ord("a"), "a was not capturing", "idle"),
     ]
+
+
+def test_it_says_that_a_node_is_down() -> None:
+    up, down = watch(((0, 1000),)), watch(((0, 500),), node="b")
+    assert missing([up, down], 0, 2000) == [Missing(500, 1000, ord("b"), "b has not answered", "down")]
+    failing = replace(down, error="connection refused")
+    assert missing([up, failing], 0, 2000)[0].reason == "b is down: connection refused"
+
+
+def test_it_misses_no_node_that_is_not_asked_any_more() -> None:
+    up, gone = watch(((0, 1000),)), replace(watch(((0, 500), (600, 700)), node="b"), asked=False)
+    assert missing([up, gone], 0, 2000) == [Missing(500, 600, ord("b"), "not yet fetched from b", "unfetched")]
+    assert complete_until([up, replace(gone, covered=((0, 995),))]) == 1000
+    assert measured_share(gone, np.arange(400, 900, 100), 100).tolist()[:3] == [1, 0, 1]
+    assert np.isnan(measured_share(gone, np.arange(400, 900, 100), 100)[3:]).all()
 
 
 def test_it_counts_nothing_before_the_first_second_nor_after_the_last() -> None:

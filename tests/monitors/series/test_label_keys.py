@@ -8,7 +8,7 @@ import pytest
 
 from monitors.models import Application, Group, Location, Monitor, Point, Service
 from monitors.series.criteria import CannotAnswer
-from monitors.series.label_keys import LABEL_KEYS, none_exists, none_resolved
+from monitors.series.label_keys import LABEL_KEYS
 from monitors.series.read import ReadRequest, read
 from tests.dashboards.traffic import CONVERSATIONS, END, START, Traffic, make_traffic
 
@@ -73,12 +73,3 @@ def test_it_folds_places_into_the_outermost(traffic: Traffic) -> None:
     Group.objects.filter(monitor_id=traffic.web.pk, server_port=443).update(server_location_id=cellar.pk)
     Group.objects.filter(monitor_id=traffic.web.pk, server_port=5432).update(server_location_id=berlin.pk)
     assert bytes_by(traffic, "server_site") == {("Berlin",): expected(traffic, 443) + expected(traffic, 5432)}
-
-
-def test_it_knows_where_no_label_is(traffic: Traffic) -> None:
-    assert none_exists(["client_ip", "service"]) == "service"
-    service = Service.objects.create(name="Shop")
-    assert none_exists(["client_ip", "service"]) == ""
-    assert none_resolved(["service"], [traffic.web]) == "service"
-    Group.objects.filter(monitor_id=traffic.web.pk, server_port=443).update(service_id=service.pk)
-    assert none_resolved(["service"], [traffic.web]) == ""
