@@ -77,7 +77,7 @@ class LabelAdmin(admin.ModelAdmin):
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
         return super().change_view(request, object_id, form_url, {"kind": self.kind, **(extra_context or {})})
 
-    @admin.display(description="")
+    @admin.display(description="Where it meets others")
     def overlaps(self, label: Any) -> SafeString | str:
         shadow = shadow_of(self.kind, label.pk) if label.pk else Shadow()
         if not shadow.takes and not shadow.loses:

@@ -10,11 +10,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from monitors.access import operator_required
-from monitors.labels.sheets import SHEETS
-from monitors.labels.sheets.sheet import Plan
+from monitors.labels.sheets import SHEETS, Sheet
+from monitors.labels.sheets.sheet import Plan, Wanted
 
 MOST_BYTES = 8 << 20
 SHOWN = 200
+SUMMARY = 5
 
 
 class LabelFileForm(forms.Form):
@@ -59,7 +60,7 @@ def import_labels(request: HttpRequest, kind: str) -> HttpResponse:
                 messages.success(request, f"Imported: {said(plan)}.")
                 return redirect(f"labels-{kind}")
             form = LabelFileForm(initial={"text": text, "remove_missing": remove})
-            context |= {"plan": plan, "said": said(plan), "shown": SHOWN, "changes": _changes(plan)}
+            context |= {"plan": plan, "said": said(plan), "shown": SHOWN, "changes": _changes(sheet, plan)}
             status = 400 if plan.problems else 200
         else:
             status = 400
@@ -74,9 +75,20 @@ def said(plan: Plan) -> str:
     return ", ".join([*words, f"{len(plan.unchanged):,} unchanged"])
 
 
-def _changes(plan: Plan) -> list[tuple[int | str, str, str, str]]:
+def _changes(sheet: Sheet, plan: Plan) -> list[tuple[int | str, str, str, str]]:
     """(line, name, status, what) of each change, the first few hundred."""
-    rows: list[tuple[int | str, str, str, str]] = [(one.line, name, "new", "") for name, one in plan.new.items()]
+    rows: list[tuple[int | str, str, str, str]] = [
+        (one.line, name, "new", _summary(sheet, one)) for name, one in plan.new.items()
+    ]
     rows += [(one.line, name, "changed", plan.notes[name]) for name, one in plan.changed.items()]
     rows.sort(key=lambda row: row[0])
     return (rows + [("", name, "removed", "") for name in plan.removed])[:SHOWN]
+
+
+def _summary(sheet: Sheet, one: Wanted) -> str:
+    """What a new label names."""
+    if not one.parts:
+        named = {key: value for key, value in one.fields.items() if key not in ("weight", "description")}
+        return ", ".join(f"{key} {value}" for key, value in named.items() if value not in (None, ""))
+    more = f" and {len(one.parts) - SUMMARY} more" if len(one.parts) > SUMMARY else ""
+    return ", ".join(sheet.part_text(part) for part in one.parts[:SUMMARY]) + more
