@@ -86,9 +86,12 @@ class Node:
         stages = [*lanes.stages, self._stages]
         parts = Parts(self._sources, lanes.engine, lanes.window, self._store, lanes.segments, stages)
         self._stats = NodeStats(self._root, config.api.name, parts)
+        self._maintenance = Maintenance(self._root, config.retention)
+        sys.setswitchinterval(SWITCH_S)
+        gc.collect()
+        gc.freeze()  # what is there now stays: looking through all of it would stop the capture for 50 ms
         now_s = self._wall.now_ns() // SECOND_NS
         self._counted_until = now_s
-        self._maintenance = Maintenance(self._root, config.retention)
         self._clock.begin(now_s)
         lanes.begin(now_s)
         self._write_status()
@@ -97,9 +100,6 @@ class Node:
 
     def run(self, stopping: threading.Event) -> None:
         """Capture until told to stop."""
-        sys.setswitchinterval(SWITCH_S)
-        gc.collect()
-        gc.freeze()  # what is there now stays: looking through all of it would stop the capture for 50 ms
         self._lanes.start()
         while not stopping.wait(TURN_S):
             self._turn()
