@@ -24,6 +24,14 @@ def test_it_counts_a_whole_connection_once() -> None:
     assert found.histories() == ["ShADdFf"]
 
 
+def test_it_counts_on_where_a_byte_of_the_row_ends() -> None:
+    talk = Talk().client("S", after_ms=0)
+    syn = talk.packets
+    found = analysed(join(*[syn] * 300))
+    assert (found.total("syns"), found.total("syn_retransmissions")) == (300, 299)
+    assert (found.sessions[0]["syns"], found.sessions[0]["attempts"]) == (300, 1)
+
+
 def test_it_takes_server_data_as_proof_of_a_handshake() -> None:
     talk = Talk().client("S", after_ms=0).server("SA", after_ms=20).client(lost=True).server("PA", 100)
     assert analysed(talk.packets).total("established") == 1
