@@ -5,6 +5,7 @@ The same file again changes nothing: an entry is the monitor with its slug, else
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -118,7 +119,7 @@ def _item(entry: Entry, found: Document, problems: list[str], monitor: Monitor |
         problems.append(f"{entry.where('resolution')}it is {monitor.resolution} s and cannot be changed")
     data, unknown = form_data(wanted, names)
     problems += [f"{entry.where(error.field)}{error}" for error in unknown]
-    form = MonitorForm(data, instance=Monitor.objects.get(pk=monitor.pk) if monitor else None)
+    form = MonitorForm(data, instance=copy(monitor) if monitor else None)
     problems += _faults(entry, form)
     if problems:
         return Item(entry.line, name, "wrong", problems=tuple(problems), monitor=monitor)
