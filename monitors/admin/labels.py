@@ -48,14 +48,17 @@ class PartInline(admin.TabularInline):
 
 class EndpointInline(PartInline):
     model = ServiceEndpoint
+    verbose_name, verbose_name_plural = "network", "Networks and ports of the servers"
 
 
 class NetworkInline(PartInline):
     model = LocationNetwork
+    verbose_name, verbose_name_plural = "network", "Networks"
 
 
 class PortInline(PartInline):
     model = ApplicationPort
+    verbose_name, verbose_name_plural = "port", "Ports of the servers"
 
 
 class LabelAdmin(admin.ModelAdmin):
