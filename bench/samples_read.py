@@ -26,19 +26,32 @@ DROP_CACHES = Path("/proc/sys/vm/drop_caches")
 ROW_BYTES = 1100  # with its index, and the log that is kept beside it
 WARM_MS, COLD_MS, SPREAD = 150, 1000, 1.2
 ROUNDS, COLD_ROUNDS = 40, 3
-HEAD = ("rows", "GB", "panel", "warm median ms", "p95 ms", "CPU ms", "cold ms", "target")
+HEAD = ("rows", "GB", "panel", "warm median ms", "p95 ms", "client CPU ms", "server CPU ms", "cold ms", "target")
 METRICS = ["network_latency:p95", "server_latency:p95", "client_latency:p95"]
 BY = ["client_ip", "server_ip", "server_port", "protocol"]
 PANELS = {"24 h at 1 min": (86_400, 60), "30 days at 1 h": (30 * 86_400, 3600)}
 
 
+class Once(NamedTuple):
+    """Milliseconds of one answer: by the clock, and of CPU in the process that asks and in the server's."""
+
+    wall: float
+    client: float
+    server: float
+
+
 class Figures(NamedTuple):
-    """Milliseconds of one panel; `cpu` is of both processes, client and server, by the median."""
+    """Milliseconds of one panel; CPU by the median; `cold` is None where it was not measured."""
 
     median: float
     p95: float
-    cpu: float
+    client: float
+    server: float
     cold: float | None
+
+    @property
+    def cpu(self) -> float:
+        return self.client + self.server
 
 
 def main() -> int:
@@ -56,7 +69,7 @@ def main() -> int:
         if small > rows // 10:
             print(f"The monitor in question alone has {small:,} rows: that is the small table.")
         made = Made()
-        found = [_measured(made, count, restart) for count in dict.fromkeys((small, rows))]
+        found = [_measured(made, count, restart, count == rows) for count in dict.fromkeys((small, rows))]
     return _verdicts(found)
 
 
@@ -111,7 +124,8 @@ def _restart(server: Any) -> bool:
     return dropped
 
 
-def _measured(made: Any, rows: int, restart: Callable[[], bool]) -> tuple[int, dict[str, Figures]]:
+def _measured(made: Any, rows: int, restart: Callable[[], bool], is_last: bool) -> tuple[int, dict[str, Figures]]:
+    """Fill the tables and ask for each panel; with cold caches only where they are full."""
     from bench.samples_made import sizes
 
     began = time.monotonic()
@@ -122,30 +136,35 @@ def _measured(made: Any, rows: int, restart: Callable[[], bool]) -> tuple[int, d
     )
     found: dict[str, Figures] = {}
     for name in PANELS:
-        cold, dropped = [], True
-        for _ in range(COLD_ROUNDS):
-            dropped = restart() and dropped
-            cold.append(_timed(made, name)[0])
         warm = [_timed(made, name) for _ in range(ROUNDS)][ROUNDS // 4 :]
-        walls, cpus = sorted(one[0] for one in warm), sorted(one[1] for one in warm)
-        middle = sorted(cold)[len(cold) // 2]
-        if not dropped:
-            print("The page cache could not be dropped (that takes root): cold is a restarted server only.")
-        found[name] = Figures(walls[len(walls) // 2], walls[int(len(walls) * 0.95)], cpus[len(cpus) // 2], middle)
+        walls, clients, servers = (sorted(column) for column in zip(*warm, strict=True))
+        cold = _cold(made, name, restart) if is_last else None
+        middle = len(walls) // 2
+        found[name] = Figures(walls[middle], walls[int(len(walls) * 0.95)], clients[middle], servers[middle], cold)
     print(table(HEAD, [_row(stored, size, name, figures) for name, figures in found.items()]), flush=True)
     return stored, found
 
 
+def _cold(made: Any, name: str, restart: Callable[[], bool]) -> float:
+    found = []
+    for _ in range(COLD_ROUNDS):
+        if not restart():
+            print("The page cache could not be dropped (that takes root): cold is a restarted server only.")
+        found.append(_timed(made, name).wall)
+    return sorted(found)[len(found) // 2]
+
+
 def _row(stored: int, size: int, name: str, found: Figures) -> tuple[str, ...]:
-    said = (
-        f"{WARM_MS} ms {verdict(found.p95, WARM_MS, True)}, cold {COLD_MS} ms {verdict(found.cold or 0, COLD_MS, True)}"
-    )
-    numbers = [f"{value:,.0f}" for value in (found.median, found.p95, found.cpu, found.cold or 0)]
-    return (f"{stored:,}", f"{size / 1e9:.2f}", name, *numbers, said)
+    said = f"{WARM_MS} ms: {verdict(found.p95, WARM_MS, True)}"
+    if found.cold is not None:
+        said += f"; cold {COLD_MS} ms: {verdict(found.cold, COLD_MS, True)}"
+    numbers = [f"{value:,.0f}" for value in found[:4]]
+    cold = "-" if found.cold is None else f"{found.cold:,.0f}"
+    return (f"{stored:,}", f"{size / 1e9:.2f}", name, *numbers, cold, said)
 
 
-def _timed(made: Any, name: str) -> tuple[float, float]:
-    """Milliseconds until the panel's Frame is there: by the clock, and of CPU in both processes."""
+def _timed(made: Any, name: str) -> Once:
+    """What it takes until the panel's Frame is there."""
     from datetime import UTC, datetime
 
     from django.db import connection
@@ -162,13 +181,15 @@ def _timed(made: Any, name: str) -> tuple[float, float]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         backend = cursor.fetchone()[0]
-    cpu, began = time.process_time() + _cpu_of(backend), time.perf_counter()
+    server, client, began = _cpu_of(backend), time.process_time(), time.perf_counter()
     frame = run(spec, datetime.fromtimestamp(NOW, UTC), 1500)
-    took, cpu = time.perf_counter() - began, time.process_time() + _cpu_of(backend) - cpu
-    drawn = [item for item in frame.series if not item.keys.get("other")]
-    if len(drawn) != 3 * STEADY or not all(item.n.all() for item in drawn) or len(frame.times) < length // step:
-        raise SystemExit(f"The answer is not what was stored: {len(drawn)} lines of {len(frame.times)} steps")
-    return took * 1e3, cpu * 1e3
+    wall = time.perf_counter() - began
+    client, server = time.process_time() - client, _cpu_of(backend) - server
+    # Of the newest hour too little is there yet to be drawn.
+    whole = [item for item in frame.series if item.n[:-1].all()]
+    if len(whole) != 3 * STEADY or len(frame.times) < length // step:
+        raise SystemExit(f"The answer is not what was stored: {len(whole)} lines of {len(frame.times)} steps")
+    return Once(wall * 1e3, client * 1e3, server * 1e3)
 
 
 def _cpu_of(pid: int) -> float:

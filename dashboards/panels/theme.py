@@ -30,7 +30,7 @@ OTHER = "#8a97ab"
 AMBER = "#f59f00"
 RED = "#e5484d"
 GREEN = "#2fb344"
-CHANGE = "#9b7bf0"
+CHANGE = "#7c5cd6"
 GAP_FILL = "rgba(128,140,160,0.16)"
 
 STAT_COLOR = {"p50": "#2fb5b0", "p90": "#6aa5f8", "p95": "#3b82f6", "p99": "#f2a33a", "max": "#ef6a6a"}

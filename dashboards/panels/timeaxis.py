@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from html import escape
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from dashboards.queries.frame import Frame
 from dashboards.queries.timerange import zone_of
 
 LABELLED_SHARE = 0.14
+HOVER_WIDTH = 48
 
 
 def x_of(frame: Frame, first: int = 0, stop: int | None = None) -> dict[str, Any]:
@@ -125,14 +127,17 @@ def _change_text(frame: Frame, moment: int, texts: list[str]) -> dict[str, Any]:
     return {
         "x": local_iso(moment, frame.zone),
         "xref": "x",
-        "y": 0,
+        "y": 1,
         "yref": "paper",
         "xanchor": "right" if is_late else "left",
-        "yanchor": "bottom",
+        "yanchor": "top",
         "text": "definition changed" if len(texts) == 1 else f"definition changed {len(texts)} times",
         "showarrow": False,
-        "font": {"size": 10, "color": CHANGE},
-        "hovertext": "<br>".join(escape(text) for text in texts),
+        # A flag on the line: read in both themes, also over bars.
+        "font": {"size": 9, "color": "#ffffff"},
+        "bgcolor": CHANGE,
+        "borderpad": 2,
+        "hovertext": "<br>".join(escape(line) for text in texts for line in wrap(text, HOVER_WIDTH)),
         "captureevents": True,
     }
 

@@ -12,6 +12,7 @@ from dashboards.queries.history import LACKING
 from dashboards.queries.spec import QuerySpec
 from dashboards.queries.subjects import Subjects
 from dashboards.queries.timerange import span_text, zone_of
+from monitors.intervals import clip, length, normalized
 from monitors.models import Group, Monitor, Pull
 from monitors.series.coverage import STALE_S
 
@@ -23,6 +24,7 @@ TITLES = {
 }
 VNI = re.compile(r"\bvni\s+(\d+)")
 MOST_NAMED = 8
+MOSTLY = 0.5
 
 
 @dataclass(frozen=True)
@@ -52,18 +54,23 @@ def explain(spec: QuerySpec, subjects: Subjects, frame: Frame) -> Emptiness:
     lacking = next((text for text in frame.warnings if text.endswith(LACKING)), "")
     if lacking:
         return Emptiness("Not kept at that time", lacking, frame.kept)
-    if frame.gaps and all(gap.total for gap in frame.gaps):
+    if _unseen_share(frame) >= MOSTLY:
         return _gaps(frame)
     if spec.filter:
         return _unmatched(spec, subjects)
-    if frame.gaps:
-        return _gaps(frame)
     measured = any((series.n > 0).any() for series in frame.series)
     if not measured:
+        text = "There was no traffic of the kind that this panel measures."
         return Emptiness(
-            "Nothing to measure in this range", "There was no traffic of the kind that this panel measures."
+            "Nothing to measure in this range", f"{text} {_gaps(frame).text if frame.gaps else ''}".strip()
         )
     return Emptiness("No data in this range", f"Data from {span_text(*frame.kept, frame.zone)}.", frame.kept)
+
+
+def _unseen_share(frame: Frame) -> float:
+    """How much of the range no node saw at all."""
+    unseen = normalized((gap.start, gap.end) for gap in frame.gaps if gap.total)
+    return length(clip(unseen, frame.start, frame.end)) / max(frame.end - frame.start, 1)
 
 
 def _overlaps(kept: tuple[int, int], frame: Frame) -> bool:

@@ -95,7 +95,7 @@ def test_it_draws_a_line_where_a_definition_changed() -> None:
     assert line["x0"] == line["x1"] == "2026-01-01 10:00:20"
     (words,) = figure["layout"]["annotations"]
     assert words["text"] == "definition changed"
-    assert words["hovertext"] == "Definition changed: filter was empty, is &lt;b&gt;tcp&lt;/b&gt;"
+    assert words["hovertext"] == "Definition changed: filter was empty, is<br>&lt;b&gt;tcp&lt;/b&gt;"
 
 
 def test_it_says_changes_that_are_close_to_each_other_in_one_place() -> None:

@@ -129,6 +129,13 @@ def test_it_says_that_there_was_nothing_to_measure(traffic: Traffic) -> None:
     assert reason.title == "Nothing to measure in this range"
 
 
+def test_it_does_not_blame_a_short_gap(traffic: Traffic) -> None:
+    cover(traffic.web, traffic.nodes[0], (START, START + 100), (START + 110, END))
+    reason = why(monitors=["web"], metrics=["handshake_rtt:p95"])
+    assert reason.title == "Nothing to measure in this range"
+    assert reason.text.endswith("this panel measures. Not yet fetched from cstor-a.")
+
+
 def test_it_leads_to_the_first_steps_without_a_monitor(db: None) -> None:
     Node.objects.create(name="n", url="http://127.0.0.1:1")
     assert why().href == "/welcome/"
