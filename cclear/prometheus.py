@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from monitors.models import Node
+from monitors.nodes.alarm import alarms
+from monitors.nodes.glance import certificate_expires
 from monitors.pulls import status
 from monitors.state import is_open
 
@@ -19,12 +21,25 @@ def text() -> str:
 
 def _families() -> Iterator[tuple[str, str, Iterable[Sample]]]:
     now = time.time()
-    nodes = list(Node.objects.filter(enabled=True))
+    nodes = list(Node.objects.filter(enabled=True, left_at=None))
     yield "cclear_node_up", "1 while the node answers.", _by_node(nodes, lambda node: float(not node.error))
     yield (
         "cclear_node_breaker_open",
         "1 while failures keep everybody away from the node, but one batch every 30 s.",
         _by_node(nodes, lambda node: float(is_open(node, now))),
+    )
+    yield "cclear_nodes_down", "Nodes that failed three calls in a row.", [({}, float(len(alarms(now).down)))]
+    seen = {node.pk: node.last_seen.timestamp() for node in nodes if node.last_seen is not None}
+    yield (
+        "cclear_node_silent_seconds",
+        "Seconds since the node's last answer.",
+        _by_node([node for node in nodes if node.pk in seen], lambda node: round(now - seen[node.pk], 1)),
+    )
+    ends = {node.pk: end for node in nodes if (end := certificate_expires(node.status)) is not None}
+    yield (
+        "cclear_node_certificate_seconds",
+        "Seconds until the node's TLS certificate expires.",
+        _by_node([node for node in nodes if node.pk in ends], lambda node: round(ends[node.pk] - now)),
     )
     yield (
         "cclear_node_clock_skew_seconds",
