@@ -13,6 +13,7 @@ import re
 import sys
 import time
 from base64 import b64decode, b64encode
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ STEP = 10
 HOLDS_BACK_S = 2.0
 SHIFT_S = int(__import__("os").environ.get("SHIFT", "0"))
 _QUERY = re.compile(rb'"id":\s*"?(\d+)"?.*?"from":\s*(\d+),\s*"to":\s*(\d+)', re.DOTALL)
+_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\n"
 _LENGTH = re.compile(rb"content-length:\s*(\d+)", re.IGNORECASE)
 
 
@@ -77,8 +79,9 @@ async def serve(recording: Recording, ports: list[int]) -> None:
                 head = await reader.readuntil(b"\r\n\r\n")
                 length = _LENGTH.search(head)
                 body = await reader.readexactly(int(length[1])) if length else b""
-                writer.write(_answer(recording, head, body, began))
-                await writer.drain()
+                for part in _answer(recording, head, body, began):
+                    writer.write(part)
+                    await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 
@@ -87,17 +90,19 @@ async def serve(recording: Recording, ports: list[int]) -> None:
     await asyncio.gather(*(server.serve_forever() for server in servers))
 
 
-def _answer(recording: Recording, head: bytes, body: bytes, began: int) -> bytes:
+def _answer(recording: Recording, head: bytes, body: bytes, began: int) -> Iterator[bytes]:
+    """A response in parts: each line leaves at once, as a real node's does."""
     complete = time.time() - HOLDS_BACK_S
     if head.startswith(b"POST"):
-        asked = _QUERY.findall(body)
-        text = b"".join(recording.answer(name, int(low), int(high), complete) for name, low, high in asked)
-        kind = b"application/x-ndjson"
-    else:
-        status = {"name": "stub", "version": "recorded", "mode": "capture", "now": time.time(), "kept_from": began}
-        text = json.dumps(status | {"oldest_bucket": began, "complete_until": complete}).encode()
-        kind = b"application/json"
-    return b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s" % (kind, len(text), text)
+        yield _HEAD % b"application/x-ndjson" + b"Transfer-Encoding: chunked\r\n\r\n"
+        for name, low, high in _QUERY.findall(body):
+            line = recording.answer(name, int(low), int(high), complete)
+            yield b"%x\r\n%s\r\n" % (len(line), line)
+        yield b"0\r\n\r\n"
+        return
+    status = {"name": "stub", "version": "recorded", "mode": "capture", "now": time.time(), "kept_from": began}
+    text = json.dumps(status | {"oldest_bucket": began, "complete_until": complete}).encode()
+    yield _HEAD % b"application/json" + b"Content-Length: %d\r\n\r\n%s" % (len(text), text)
 
 
 if __name__ == "__main__":

@@ -79,8 +79,11 @@ class Plan:
     older: int = 0
 
 
-def plan(state: State, extent: Extent, now: float, step: int, backfill: int) -> Plan:
-    """The head window and up to `backfill` older ones; probes and what is replaced count among these."""
+def plan(
+    state: State, extent: Extent, now: float, step: int, backfill: int, head_buckets: int = WINDOW_BUCKETS
+) -> Plan:
+    """The head window, of at most `head_buckets`, and up to `backfill` older ones; probes and what is replaced count
+    among these."""
     end = _end(extent, now, step)
     begin = _begin(state, extent, end, step)
     gone = _lost(state, extent, step)
@@ -88,7 +91,7 @@ def plan(state: State, extent: Extent, now: float, step: int, backfill: int) -> 
     missing = subtract([(begin, end)], known)
     probes = _probes(state, missing, step, min(MAX_PROBES, backfill))
     missing = subtract(missing, [(probe.start, probe.stop) for probe in probes])
-    windows, behind = _windows(missing, end, step, backfill - len(probes))
+    windows, behind = _windows(missing, end, step, backfill - len(probes), head_buckets)
     head = 1 if windows and windows[0].stop == end else 0
     replaced = _replaced(state, end) if backfill else ()
     stale, settled = _stale(state, extent, end, step)
@@ -125,14 +128,16 @@ def _lost(state: State, extent: Extent, step: int) -> Intervals:
     return subtract(before, union(union(state.covered, state.lost), state.frozen))
 
 
-def _windows(missing: Intervals, end: int, step: int, backfill: int) -> tuple[tuple[Window, ...], bool]:
-    span = WINDOW_BUCKETS * step
+def _windows(
+    missing: Intervals, end: int, step: int, backfill: int, head_buckets: int
+) -> tuple[tuple[Window, ...], bool]:
     windows: list[Window] = []
     for start, stop in reversed(missing):
         while start < stop:
             # The window that reaches the present does not count as backfill.
             if len(windows) >= backfill + (1 if missing[-1][1] == end else 0):
                 return tuple(windows), True
+            span = (head_buckets if stop == end else WINDOW_BUCKETS) * step
             low = start if stop - start <= span else (stop - 1) // span * span
             windows.append(Window(low, stop))
             stop = low

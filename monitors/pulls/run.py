@@ -24,7 +24,7 @@ from monitors.pulls import backfill
 from monitors.pulls.claim import LEASE_S, STATUS_EVERY_S, Lease, claim
 from monitors.pulls.job import Item, Job
 from monitors.pulls.normalize import told_revisions
-from monitors.pulls.plan import STANDING_S, Extent, State, merged_revisions, plan
+from monitors.pulls.plan import STANDING_S, WINDOW_BUCKETS, Extent, State, merged_revisions, plan
 from monitors.series import keep, partitions, write
 from monitors.series.tiers import UTC
 from monitors.series.write import Brought
@@ -33,6 +33,8 @@ MAX_QUERIES = 200
 # Rows that one call may bring before the rest of its answer is left for the next: they are held in memory at once.
 MAX_ROWS = 50_000
 CHAIN_S = 20.0
+# The newest window may reach back for so many buckets however many monitors there are.
+HEAD_BUCKETS = 6
 
 log = logging.getLogger(__name__)
 
@@ -117,14 +119,21 @@ def _jobs(node: Node, pulls: Sequence[Pull], now: float) -> list[Job]:
 
 
 def _planned(pulls: Sequence[Pull], extent: Extent, told: dict[str, int], now: float, budget: int) -> list[Job]:
-    jobs = []
+    jobs, head = [], _head_buckets(pulls)
     for pull in pulls:
         revisions = merged_revisions(pull.revisions, told, pull.covered, (), ())
         state = State(pull.covered, pull.lost, pull.frozen, revisions, pull.probed, pull.stale)
-        found = plan(state, extent, now, pull.monitor.resolution, 0 if pull.failures else budget)
+        found = plan(state, extent, now, pull.monitor.resolution, 0 if pull.failures else budget, head)
         budget = max(0, budget - found.older)
         jobs.append(Job(pull, found, told))
     return jobs
+
+
+def _head_buckets(pulls: Sequence[Pull]) -> int:
+    """How far back the newest windows may reach, so that one call brings those of all: after an outage everybody has
+    the present soon, and what is older is history like any other."""
+    rows = sum(2 * pull.monitor.top_n + 2 if pull.monitor.keys else 1 for pull in pulls)
+    return max(HEAD_BUCKETS, min(WINDOW_BUCKETS, MAX_ROWS // rows))
 
 
 def _budget(pulls: Sequence[Pull]) -> int:
