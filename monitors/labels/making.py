@@ -16,10 +16,10 @@ class CannotMake(ValueError):
     """Why no filter says this label; the message says what to do."""
 
 
-def new_monitor_url(kind: str, number: int, side: str = "") -> str:
-    """Address of the prefilled form; places with all that lies in them. CannotMake in plain words."""
+def new_monitor_url(kind: str, number: int, side: str = "", inside: bool = True) -> str:
+    """Address of the prefilled form, for places with all `inside` them; CannotMake in plain words."""
     label = MODELS[kind]._default_manager.get(pk=number)
-    numbers = within(label) if isinstance(label, Location) else {number}
+    numbers = within(label) if isinstance(label, Location) and inside else {number}
     text = label_filter(kind, numbers, side)
     if isinstance(label, Point) and label.node_id is not None and not text:
         raise CannotMake(f"{label} is a node: make a monitor without a filter that asks {label.node} alone.")

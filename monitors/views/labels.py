@@ -123,7 +123,7 @@ def monitor_of_label(request: HttpRequest, kind: str, pk: int) -> HttpResponseBa
     """On to the form of a new monitor, with the label's filter."""
     if not MODELS[kind]._default_manager.filter(pk=pk).exists():
         raise Http404("There is no such label any more.")
-    return _to_form(request, kind, pk, "")
+    return _to_form(request, kind, pk)
 
 
 @require_GET
@@ -134,12 +134,14 @@ def monitor_of_name(request: HttpRequest) -> HttpResponseBase:
     found = label_numbered(key, name)
     if found is None:
         raise Http404("There is no such label any more.")
-    return _to_form(request, *found, {"client": "client", "server": "server"}.get(key.partition("_")[0], ""))
+    # A site's figures hold the places in it, a location's do not: so do the monitors.
+    side = key.partition("_")[0] if found[0] == "locations" else ""
+    return _to_form(request, *found, side, inside=key.endswith("_site"))
 
 
-def _to_form(request: HttpRequest, kind: str, pk: int, side: str) -> HttpResponseBase:
+def _to_form(request: HttpRequest, kind: str, pk: int, side: str = "", inside: bool = True) -> HttpResponseBase:
     try:
-        return redirect(new_monitor_url(kind, pk, "" if kind != "locations" else side))
+        return redirect(new_monitor_url(kind, pk, side, inside))
     except CannotMake as error:
         messages.error(request, str(error))
         return redirect(f"labels-{kind}")

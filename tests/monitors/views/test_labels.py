@@ -96,10 +96,19 @@ def test_it_leads_from_a_label_to_a_monitor() -> None:
     assert client.get(answer["Location"]).status_code == 200
     answer = client.get("/labels/monitor/?key=client_location&name=Anytown")
     assert parse_qs(urlsplit(answer["Location"]).query)["filter"] == ["client net 10.1.0.0/16"]
+    location("Hall", "10.1.2.0/24", parent=town)
+    filters = [
+        parse_qs(urlsplit(client.get(f"/labels/monitor/?key={key}&name=Anytown")["Location"]).query)["filter"][0]
+        for key in ("server_location", "server_site")
+    ]
+    assert filters == [
+        "server net 10.1.0.0/16 and not server net 10.1.2.0/24",
+        "server net 10.1.0.0/16 or server net 10.1.2.0/24",
+    ]
     assert client.get("/labels/monitor/?key=service&name=Nobody").status_code == 404
     assert client.get("/labels/monitor/?key=colour&name=red").status_code == 404
     answer = client.get(f"/labels/locations/{town.pk}/monitor/")
-    assert "client net 10.1.0.0/16 or server net" in parse_qs(urlsplit(answer["Location"]).query)["filter"][0]
+    assert "or server net 10.1.0.0/16 or server" in parse_qs(urlsplit(answer["Location"]).query)["filter"][0]
 
 
 def test_it_says_why_a_label_makes_no_monitor() -> None:
