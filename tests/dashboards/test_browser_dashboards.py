@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import Visit
 from tests.dashboards.samples import Samples, cover
-from tests.dashboards.traffic import END, START, Traffic, make_traffic
+from tests.dashboards.traffic import END, START, Traffic, edit_keys, make_traffic
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -74,6 +74,19 @@ def test_it_draws_the_health_of_the_capture(console: Page, traffic: Traffic, vis
     expect(received.locator(".legendtext").first).to_have_text("mirror · cstor-a")
     dropped = console.locator('section[aria-label="Drops by reason"]')
     expect(dropped.locator(".scatterlayer .trace")).to_have_count(2)
+    assert visit.errors == []
+
+
+def test_it_says_on_a_flag_what_changed(console: Page, traffic: Traffic, visit: Visit) -> None:
+    edit_keys(traffic)
+    console.goto(f"{console.base}/d/monitor/?monitor=web&from={START}&to={END + 40}&zone=UTC")  # type: ignore[attr-defined]
+    panel = console.locator('section[aria-label="Throughput"]')
+    expect(panel.locator(".annotation")).to_have_text("definition changed")
+    panel.locator(".annotation").hover()
+    expect(panel.locator(".hovertext")).to_contain_text("no longer grouped by")
+    table = console.locator('section[aria-label="Top conversations"]')
+    table.scroll_into_view_if_needed()
+    expect(table).to_contain_text("10.0.0.1")
     assert visit.errors == []
 
 
