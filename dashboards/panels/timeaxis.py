@@ -127,13 +127,13 @@ def _change_text(frame: Frame, moment: int, texts: list[str]) -> dict[str, Any]:
     return {
         "x": local_iso(moment, frame.zone),
         "xref": "x",
-        "y": 1,
+        "y": 0,
         "yref": "paper",
         "xanchor": "right" if is_late else "left",
-        "yanchor": "top",
+        "yanchor": "bottom",
         "text": "definition changed" if len(texts) == 1 else f"definition changed {len(texts)} times",
         "showarrow": False,
-        # A flag on the line: read in both themes, also over bars.
+        # A flag at the line's foot, where lines seldom are: read in both themes, also over bars.
         "font": {"size": 9, "color": "#ffffff"},
         "bgcolor": CHANGE,
         "borderpad": 2,
