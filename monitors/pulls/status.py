@@ -25,7 +25,7 @@ _NUMBER = "CASE WHEN jsonb_typeof(n.status->'{0}') = 'number' THEN floor((n.stat
 
 _STATES = f"""
 WITH known AS (
-  SELECT n.id, n.name, n.enabled, n.status->>'mode' AS mode, n.retry_at, n.complete_until AS told,
+  SELECT n.id, n.name, n.enabled, n.error, n.status->>'mode' AS mode, n.retry_at, n.complete_until AS told,
     {_NUMBER.format("complete_until")} AS complete,
     least({_NUMBER.format("kept_from")}, {_NUMBER.format("oldest_bucket")}) AS oldest
   FROM monitors_node n),
@@ -34,7 +34,8 @@ nodes AS (
     AND mode IS DISTINCT FROM 'capture' AS stands FROM known),
 pulls AS (
   SELECT p.*, m.name AS monitor, n.name AS node, m.interval_s, m.resolution, n.stands,
-    m.enabled AND n.enabled AS enabled, t.monitor_id IS NOT NULL AS asked,
+    m.enabled AND n.enabled AS enabled, n.error <> '' AND n.error = p.error AS is_nodes,
+    t.monitor_id IS NOT NULL AS asked,
     greatest(n.complete, coalesce(n.told, 0)) AS complete,
     CASE WHEN n.oldest IS NOT NULL THEN greatest(n.oldest, 0) END AS oldest,
     (n.retry_at IS NULL OR n.retry_at <= to_timestamp(%(now)s)) AND (p.lease_until IS NULL
@@ -77,7 +78,8 @@ SELECT node, max(lag), coalesce(sum(greatest(0, greatest(upper(covered), complet
   coalesce(sum((SELECT sum(upper(r) - lower(r)) FROM unnest(lost) r)), 0), count(*) FILTER (WHERE error <> '')
 FROM states WHERE enabled AND asked GROUP BY node ORDER BY node"""
 
-_ORDER = "array_position(%(severity)s::text[], key) DESC, lag DESC NULLS LAST, monitor, node"
+# What a node that is down brings its monitors comes after what is wrong with one of them alone.
+_ORDER = "array_position(%(severity)s::text[], key) DESC, is_nodes, lag DESC NULLS LAST, monitor, node"
 _PAGE = f"""{_STATES}
 SELECT monitor_id, node_id, asked, key, count(*) OVER () FROM states
 WHERE (%(state)s = '' OR key = %(state)s) AND (%(node_id)s IS NULL OR node_id = %(node_id)s)

@@ -20,6 +20,8 @@ from monitors.pulls.again import keep_as_it_is, pull_again
 from monitors.pulls.times import TimeProblem, range_of
 
 PAGE_ROWS = 50
+# The worst of them; all are on the page of nodes.
+NODE_ROWS = 8
 # In the order of the buttons; what they are called beside their dot.
 STATES = {
     "down": "Failing",
@@ -45,6 +47,9 @@ def pulls(request: HttpRequest) -> HttpResponse:
         number = pages
         found, total = status.page(wanted, now, PAGE_ROWS, (number - 1) * PAGE_ROWS)
     sums = status.totals(now)
+    nodes = list(Node.objects.all())
+    shown = [_node_row(node, now) for node in nodes]
+    shown.sort(key=lambda row: -state.SEVERITY.index(row["state"].key))
     context: dict[str, Any] = {
         "rows": [state.view(pull, now) for pull in found],
         "sums": sums,
@@ -52,7 +57,9 @@ def pulls(request: HttpRequest) -> HttpResponse:
         "states": [(key, label, state.COLOURS[key], sums.states[key], _link(chosen, state=key))
                    for key, label in STATES.items() if sums.states[key] or chosen.get("state") == key],
         "everything": _link(chosen, state=""),
-        "nodes": [_node_row(node, now) for node in Node.objects.all()],
+        "all_nodes": nodes,
+        "nodes": shown[:NODE_ROWS],
+        "more_nodes": max(0, len(nodes) - NODE_ROWS),
         "chosen": chosen,
         "first": (number - 1) * PAGE_ROWS + 1,
         "last": (number - 1) * PAGE_ROWS + len(found),
