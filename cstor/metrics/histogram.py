@@ -73,14 +73,22 @@ def build(owners: Ints, bins: Ints, counts: Ints, n: int) -> Cells:
         key = np.flatnonzero(dense)
         counts = dense[key].astype(np.int64)
     elif not (key[1:] > key[:-1]).all():
-        order = np.argsort(key, kind="stable")
-        key, counts = key[order], counts[order]
+        key, counts = _sorted(key, counts)
         starts = np.flatnonzero(np.r_[True, key[1:] != key[:-1]])
         key, counts = key[starts], np.add.reduceat(counts, starts)
     if counts.max() > COUNT_MAX:
         key, counts = _split_large(key, counts)
     pairs = ((key % (LAST_BIN + 1)) << COUNT_BITS | counts).astype(PAIR)
     return Cells(np.bincount(key // (LAST_BIN + 1), minlength=n).astype(np.int64), pairs)
+
+
+def _sorted(key: Ints, counts: Ints) -> tuple[Ints, Ints]:
+    """Both by key. In one word where they fit: sorting numbers is several times as quick as finding their order."""
+    if counts.max() <= COUNT_MAX and key.max() < 1 << (63 - COUNT_BITS):
+        words = np.sort(key << COUNT_BITS | counts)
+        return words >> COUNT_BITS, words & COUNT_MAX
+    order = np.argsort(key, kind="stable")
+    return key[order], counts[order]
 
 
 def _split_large(key: Ints, counts: Ints) -> tuple[Ints, Ints]:

@@ -54,9 +54,18 @@ def binary(answers: Answers, scalars: Sequence[str], histograms: Sequence[str], 
     for number, (_, found) in enumerate(answers):
         rows += len(found)
         if rows and (rows >= CHUNK or number == len(answers) - 1):
-            yield _Chunk(answers[first : number + 1], scalars, histograms, node_id).text()
+            taken = answers[first : number + 1]
+            monitors = np.repeat([monitor for monitor, _ in taken], [len(part) for _, part in taken])
+            yield block([part for _, part in taken], scalars, histograms, monitors, node_id)
             first, rows = number + 1, 0
     yield TRAILER
+
+
+def block(
+    parts: Sequence[Rows], scalars: Sequence[str], histograms: Sequence[str], monitors: Ints, nodes: Ints | int
+) -> bytes:
+    """The rows of all parts without header and trailer; `monitors` and `nodes` of each row."""
+    return _Chunk(parts, scalars, histograms, monitors, nodes).text()
 
 
 class Blocks:
@@ -73,18 +82,25 @@ class Blocks:
 class _Chunk:
     """Some answers, their columns one after the other in the order of the rows as they came."""
 
-    def __init__(self, answers: Answers, scalars: Sequence[str], histograms: Sequence[str], node_id: int) -> None:
-        self._parts = [rows for _, rows in answers]
+    def __init__(
+        self,
+        parts: Sequence[Rows],
+        scalars: Sequence[str],
+        histograms: Sequence[str],
+        monitors: Ints,
+        nodes: Ints | int,
+    ) -> None:
+        self._parts = parts
         sizes = [len(rows) for rows in self._parts]
         self._stops = np.cumsum(sizes).tolist()
         self._n = self._stops[-1]
         self._fields = len(KEY_COLUMNS) + len(scalars) + len(histograms)
         self._histograms = histograms
-        self._node_id = node_id
-        self._monitor = np.repeat([monitor for monitor, _ in answers], sizes)
+        self._node = nodes
+        self._monitor = monitors
         self._group = np.concatenate([rows.group for rows in self._parts])
         self._t = np.concatenate([rows.t for rows in self._parts])
-        self._order = np.lexsort((self._t, self._group, np.repeat(np.arange(len(sizes)), sizes)))
+        self._order = np.lexsort((self._t, self._group, np.repeat(np.arange(len(sizes)), sizes), monitors))
         self._values = self._scalar_values(scalars)
         self._pairs = self._histogram_lengths()
 
@@ -103,7 +119,7 @@ class _Chunk:
         at[0] += _INT4
         out = np.zeros(int(stops[-1]), dtype=np.uint32)
         out[begins], out[begins + 1] = 4, self._monitor
-        out[at[1] + 3], out[at[1] + 4] = 4, self._node_id
+        out[at[1] + 3], out[at[1] + 4] = 4, self._node
         self._put_integers(out, at[: len(is_null)], is_null)
         histograms = at[len(is_null) :]
         out[histograms] = np.where(self._pairs, self._pairs * PAIR.itemsize, _NULL)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Iterable
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -61,11 +62,9 @@ def _make(step: int, lower: int, upper: int) -> None:
     table, name = table_of(step), partition_name(step, lower)
     bounds = [dt.datetime.fromtimestamp(second, UTC) for second in (lower, upper)]
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT to_regclass(%s)", [name])
-        if cursor.fetchone()[0] is None:
+        if not _exists(cursor, name):
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
-            cursor.execute("SELECT to_regclass(%s)", [name])
-            if cursor.fetchone()[0] is None:
+            if not _exists(cursor, name):
                 cursor.execute(f"CREATE TABLE {name} (LIKE {table} INCLUDING DEFAULTS) WITH ({STORAGE})")
                 cursor.execute(f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM (%s) TO (%s)", bounds)
         cursor.execute(
@@ -73,3 +72,9 @@ def _make(step: int, lower: int, upper: int) -> None:
             " ON CONFLICT (step, lower) DO UPDATE SET last_write = now(), dropped = NULL, why = '', freed = NULL",
             [step, *bounds],
         )
+
+
+def _exists(cursor: Any, name: str) -> bool:
+    """As the table of tables says: to_regclass may still believe what was before we waited for the lock."""
+    cursor.execute("SELECT EXISTS (SELECT FROM pg_class WHERE relname = %s AND pg_table_is_visible(oid))", [name])
+    return bool(cursor.fetchone()[0])

@@ -1,39 +1,36 @@
 """Folds samples into the coarser tiers: whole runs, from the queue of runs that may differ from their source.
 
-Sums, minima and maxima merge in SQL; histograms are concatenated there and compacted here by the one codec. Only the
-histogram columns are looked into: the scalars pass through as the text that COPY wrote. A run is replaced in one
-transaction with its queue row, which is deleted first: whoever writes rows of that run meanwhile waits and marks it
-again. A run is folded after all finer runs within it, so that every tier equals the fold of the base tier.
+What folding is, `fold.py` knows; this file decides which runs, and when. A run is replaced in one transaction with
+its queue row, which is deleted first: whoever writes rows of that run meanwhile waits and marks it again. A run is
+folded after all finer runs within it, so that every tier equals the fold of the base tier.
 """
 
 from __future__ import annotations
 
-import binascii
 import datetime as dt
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from io import StringIO
+from collections.abc import Sequence
+from tempfile import SpooledTemporaryFile
 from typing import Any
 
-import numpy as np
 from django.db import connection, transaction
 
-from cstor.metrics.columns import HISTOGRAMS, SCALARS
-from cstor.metrics.histogram import PAIR, Cells, compact
-from cstor.metrics.metric import SUBJECTS, Subject
+from cstor.metrics.metric import Subject
 from monitors.intervals import Intervals, clip, union
 from monitors.kinds.kind import subject_of
 from monitors.models import Monitor, Pull
 from monitors.series import partitions
-from monitors.series.tiers import ALL_NODES, ROLLUPS, RUN_S, TOTAL_GROUP, UTC, run_of, source_of, table_of, tiers_of
+from monitors.series.fold import Folding, columns, select_sql
+from monitors.series.tiers import ROLLUPS, RUN_S, UTC, run_of, source_of, table_of, tiers_of
 from monitors.series.write import enqueue
 
 MAX_RUNS = 500
-NULL = "\\N"
-HEX_PER_PAIR = 8
-HISTOGRAM_KEYS = {subject: [base.key for base in HISTOGRAMS if base.subject == subject] for subject in SUBJECTS}
-SCALARS_OF = {subject: [base for base in SCALARS if base.subject == subject] for subject in SUBJECTS}
+# Monitors of one statement: what is sorted for them stays in memory.
+TOGETHER = 4
+# Folded rows of one slice wait for the old ones to be deleted: in memory up to this size.
+SPOOL_BYTES = 64 << 20
+COPY_BYTES = 1 << 18
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +76,8 @@ def _fold_claimed(step: int, due: Sequence[tuple[int, int]]) -> int:
     with connection.wrap_database_errors, transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL synchronous_commit = off")
         cursor.execute("SET LOCAL work_mem = '64MB'")
+        # Work in the background: it leaves the other cores to those who wait.
+        cursor.execute("SET LOCAL max_parallel_workers_per_gather = 0")
         runs = _take(cursor, step, due)
         by_slice: dict[tuple[int, int, Subject], list[int]] = defaultdict(list)
         tiers, subjects, by_node = _definitions({monitor for monitor, _ in runs})
@@ -88,7 +87,8 @@ def _fold_claimed(step: int, due: Sequence[tuple[int, int]]) -> int:
             if step in tiers.get(monitor, ())[1:] and not _has_lost_source(step, run, tiers[monitor], gone[monitor]):
                 by_slice[run, source_of(step, tiers[monitor]), subjects[monitor]].append(monitor)
         for (run, source, subject), monitors in sorted(by_slice.items()):
-            _fold(cursor, step, source, run, subject, monitors, by_node)
+            for first in range(0, len(monitors), TOGETHER):
+                _fold(cursor, step, source, run, subject, monitors[first : first + TOGETHER], by_node)
     return len(runs)
 
 
@@ -133,58 +133,16 @@ def _has_lost_source(step: int, run: int, tiers: tuple[int, ...], gone: Interval
 def _fold(
     cursor: Any, step: int, source: int, run: int, subject: Subject, monitors: list[int], by_node: list[int]
 ) -> None:
-    target = table_of(step)
     bounds = [dt.datetime.fromtimestamp(second, UTC) for second in (run, run + RUN_S[step])]
-    text = StringIO()
-    cursor.copy_expert(_select(cursor, step, source, subject, monitors, by_node, bounds), text)
-    cursor.execute(f"DELETE FROM {target} WHERE t >= %s AND t < %s AND monitor_id = ANY(%s)", [*bounds, monitors])
-    lines = text.getvalue().split("\n")[:-1]
-    if lines:
-        histograms, scalars = HISTOGRAM_KEYS[subject], (base.key for base in SCALARS_OF[subject])
-        columns = ", ".join((*histograms, "monitor_id", "group_id", "t", "node_id", *scalars))
-        cursor.copy_expert(f"COPY {target} ({columns}) FROM STDIN", StringIO(compacted(lines, len(histograms))))
-
-
-def _select(
-    cursor: Any,
-    step: int,
-    source: int,
-    subject: Subject,
-    monitors: list[int],
-    by_node: list[int],
-    bounds: Sequence[dt.datetime],
-) -> str:
-    """COPY of one run folded: histograms first, since they are the only columns that are taken apart."""
-    merge = {"sum": "sum({0})::bigint", "min": "min({0})", "max": "max({0})"}
-    histograms = [f"string_agg({key}, ''::bytea)" for key in HISTOGRAM_KEYS[subject]]
-    scalars = [merge[base.kind].format(base.key) for base in SCALARS_OF[subject]]
-    sql = f"""
-        COPY (SELECT {", ".join((*histograms, "monitor_id", "group_id", "bucket", "node", *scalars))}
-        FROM (SELECT *, date_bin('{step} s', t, 'epoch') AS bucket,
-                CASE WHEN group_id = {TOTAL_GROUP} OR monitor_id = ANY(%s) THEN node_id ELSE {ALL_NODES} END AS node
-              FROM {table_of(source)} WHERE t >= %s AND t < %s AND monitor_id = ANY(%s)) s
-        GROUP BY monitor_id, group_id, bucket, node ORDER BY monitor_id, group_id, bucket, node) TO STDOUT"""
-    return cursor.mogrify(sql, [by_node, *bounds, monitors]).decode()
-
-
-def compacted(lines: Iterable[str], histograms: int) -> str:
-    """COPY lines with their histogram columns (the first ones) compacted, as COPY reads them."""
-    split = [line.split("\t", histograms) for line in lines]
-    columns = [list(column) for column in zip(*split, strict=True)]
-    for number in range(histograms):
-        columns[number] = _compact_column(columns[number])
-    return "".join("\t".join(row) + "\n" for row in zip(*columns, strict=True))
-
-
-def _compact_column(cells: list[str]) -> list[str]:
-    """Cells as COPY prints them, '\\\\x...' or \\N, each bin once."""
-    digits = ["" if cell == NULL else cell[3:] for cell in cells]
-    lengths = np.array([len(cell) // HEX_PER_PAIR for cell in digits], dtype=np.int64)
-    if not lengths.any():
-        return cells
-    pairs = np.frombuffer(binascii.unhexlify("".join(digits)), dtype=PAIR)
-    small = compact(Cells(lengths, pairs))
-    text = small.pairs.tobytes().hex()
-    stops = (np.cumsum(small.lengths) * HEX_PER_PAIR).tolist()
-    starts = [0, *stops[:-1]]
-    return ["\\\\x" + text[start:stop] if start < stop else NULL for start, stop in zip(starts, stops, strict=True)]
+    select = cursor.mogrify(select_sql(step, source, subject), [by_node, *bounds, monitors]).decode()
+    with SpooledTemporaryFile(SPOOL_BYTES) as spool:
+        folding = Folding(subject, spool)
+        cursor.copy_expert(f"COPY ({select}) TO STDOUT WITH (FORMAT binary)", folding)
+        folding.close()
+        cursor.execute(
+            f"DELETE FROM {table_of(step)} WHERE t >= %s AND t < %s AND monitor_id = ANY(%s)", [*bounds, monitors]
+        )
+        if folding.rows:
+            spool.seek(0)
+            into = f"{table_of(step)} ({columns(subject)})"
+            cursor.copy_expert(f"COPY {into} FROM STDIN WITH (FORMAT binary)", spool, COPY_BYTES)

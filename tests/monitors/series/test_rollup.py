@@ -8,7 +8,7 @@ import pytest
 
 from cstor.metrics.histogram import unpack
 from monitors.models import Monitor, Node, Rollup
-from monitors.series.rollup import compacted, roll_up
+from monitors.series.rollup import roll_up
 from monitors.series.tiers import TOTAL_GROUP
 from tests.monitors.clock import NOW, pull
 from tests.monitors.samples import rows, totals
@@ -100,9 +100,3 @@ def test_it_folds_a_monitor_of_one_minute_from_its_own_base(
     assert len(totals(monitor, 60)) == 60
     assert totals(monitor, 600) == dict.fromkeys(range(NOW - 3600, NOW, 600), 10)
     assert totals(monitor, DAY) == {NOW // DAY * DAY: 60}
-
-
-def test_it_compacts_histograms_and_passes_scalars_through() -> None:
-    line = "\t".join(["\\\\x030020000100200001002000", *["\\N"] * 10, "7", "0", "2025-01-01 00:00:00+00"])
-    (out,) = compacted([line], 11).splitlines()
-    assert out.split("\t") == ["\\\\x05002000", *["\\N"] * 10, "7", "0", "2025-01-01 00:00:00+00"]
