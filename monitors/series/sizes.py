@@ -13,6 +13,7 @@ from django.db import DatabaseError, connection, transaction
 
 from monitors.intervals import clip
 from monitors.models import Partition, Pull, Retention
+from monitors.series.distributed import distributed
 from monitors.series.tiers import STEPS, partition_name, table_of
 
 GB = 1_000_000_000
@@ -69,10 +70,12 @@ class Tier:
 def stored() -> list[Stored]:
     """Every partition that is there; rows as the server estimates them."""
     tables = [table_of(step) for step in STEPS]
+    # Of a distributed table there is nothing on this server: Citus adds up what the others have.
+    kind = "citus" if distributed() else "pg"
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT c.relname, pg_total_relation_size(c.oid), greatest(c.reltuples, 0)::bigint,"
-            " pg_relation_size(c.oid) = 0"
+            f"SELECT c.relname, {kind}_total_relation_size(c.oid), greatest(c.reltuples, 0)::bigint,"
+            f" {kind}_relation_size(c.oid) = 0"
             " FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
             " WHERE i.inhparent = ANY(SELECT to_regclass(name) FROM unnest(%s::text[]) name)",
             [tables],
