@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
+from monitors.labels.overview import MODELS
 from monitors.labels.sheets import SHEETS
 from monitors.views import label_files, labels, monitor_edit, monitor_files, monitors, node_groups, nodes, pulls
 
@@ -32,10 +33,10 @@ urlpatterns = [
     path("labels/names/", labels.names, name="labels-names"),
     path("labels/protocols/well-known/", labels.add_well_known_protocols, name="labels-well-known"),
     path("labels/monitor/", labels.monitor_of_name, name="label-monitor"),
-    *(path(f"labels/{kind}/", labels.label_list, {"kind": kind}, f"labels-{kind}") for kind in labels.MODELS),
+    *(path(f"labels/{kind}/", labels.label_list, {"kind": kind}, f"labels-{kind}") for kind in MODELS),
     *(
         path(f"labels/{kind}/<int:pk>/monitor/", labels.monitor_of_label, {"kind": kind}, f"label-monitor-{kind}")
-        for kind in labels.MODELS
+        for kind in MODELS
     ),
     *(path(f"labels/{kind}/export/", labels.export_labels, {"kind": kind}, f"labels-export-{kind}") for kind in SHEETS),
     *(

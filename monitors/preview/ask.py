@@ -212,8 +212,10 @@ def _match(draft: Draft, node: Node, end: int, answers: dict[str, dict[str, Any]
     head = answers["examples"]
     matches = int(head["groups"])
     minute = answers["minute"]["plan"]
-    buckets = [answer["plan"] for name, answer in answers.items() if name.startswith("bucket")] or [minute]
-    rows = sum(_rows(plan, bool(draft.keys)) for plan in buckets) / len(buckets)
+    buckets = [answer for name, answer in answers.items() if name.startswith("bucket")] or [answers["minute"]]
+    # A node that was started within the minute has not seen all of it.
+    seen = [answer for answer in buckets if _was_watching(answer)] or buckets
+    rows = sum(_rows(answer["plan"], bool(draft.keys)) for answer in seen) / len(seen)
     return NodeMatch(
         node,
         matches=matches,
@@ -224,6 +226,12 @@ def _match(draft: Draft, node: Node, end: int, answers: dict[str, dict[str, Any]
         stands=state.stands(node, time.time()) or end < time.time() - 2 * MINUTE_S - state.LATE_S,
         examples=_examples(head, KINDS[draft.kind].subject),
     )
+
+
+def _was_watching(answer: dict[str, Any]) -> bool:
+    """Whether the node captured in all of the bucket."""
+    pairs = answer.get("observed")
+    return pairs is None or any(start <= answer["from"] and answer["to"] <= stop for start, stop in pairs)
 
 
 def _rows(plan: dict[str, Any], has_keys: bool) -> int:

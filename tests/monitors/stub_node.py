@@ -128,6 +128,8 @@ def series(node: StubNode, query: dict[str, Any]) -> dict[str, Any]:
     head = {
         "id": query["id"],
         "step": step,
+        "from": start,
+        "to": stop,
         "complete_until": node.complete,
         "kept_from": node.kept_from,
         "observed": [[start, node.complete]] if node.observed is None else node.observed,

@@ -62,6 +62,14 @@ def test_it_folds_what_is_beyond_the_top(live: StubNode) -> None:
     assert ask(nodes=[node.pk], keys=[], resolution=60, interval_s=60, steps=[]).rows_per_minute == 1
 
 
+def test_a_node_that_has_just_started_counts_what_it_has_seen(live: StubNode) -> None:
+    now = int(time.time())
+    live.observed = [[now - 35, now]]
+    live.rows = [row for row in live.rows if row.t >= now - 35]
+    node = Node.objects.create(name="live", url=live.url)
+    assert ask(filter="port 443", nodes=[node.pk]).rows_per_minute == 24
+
+
 def test_it_says_that_nothing_matches(live: StubNode) -> None:
     node = Node.objects.create(name="live", url=live.url)
     found = ask(filter="port 80", nodes=[node.pk])
