@@ -271,7 +271,7 @@ def _rest(
     bases = tuple(dict.fromkeys(base for metric in counters for base in METRICS[metric.key].bases))
     total = read(replace(request, by=(), bases=bases, whole=()), subjects.monitors)
     for key in bases if total.groups else ():
-        shown_of = result.columns[key].reshape(len(result.groups), -1)[order].sum(axis=0)  # type: ignore[union-attr]
+        shown_of = result.columns[key].reshape(len(result.groups), len(result.times))[order].sum(axis=0)  # type: ignore[union-attr]
         total.columns[key] = np.maximum(total.columns[key] - shown_of, 0)  # type: ignore[operator]
         total.whole[key] = np.array([np.sum(total.columns[key])])
     nobody = Subjects([], [], {})

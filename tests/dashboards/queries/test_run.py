@@ -318,3 +318,12 @@ def test_it_answers_without_any_monitor(db: None) -> None:
     frame = run(QuerySpec.from_json({"metrics": ["bytes:sum"], "by": ["monitor"]}), NOW)
     assert frame.is_empty
     assert "There is no monitor yet." in frame.warnings
+
+
+def test_it_puts_everything_into_other_where_no_group_has_a_row(traffic: Traffic) -> None:
+    from monitors.models import SAMPLES
+
+    SAMPLES[10].objects.exclude(group_id__in=(0, 1)).delete()
+    frame = ask(traffic, metrics=["bytes:sum"], by=["client_ip"], top={"n": 3, "metric": "bytes", "stat": "sum"})
+    assert [item.keys for item in frame.series] == [{"other": True}]
+    assert frame.other_share == 1
