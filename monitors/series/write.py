@@ -192,32 +192,33 @@ def _copy(cursor: Any, node_id: int, resolution: int, brought: Sequence[Brought]
     return sum(len(rows) for _, rows in answers)
 
 
+def _state(one: Brought, held: Held) -> tuple[Any, ...]:
+    """What one pull changes of its row."""
+    covered_before, known = held[one.monitor_id]
+    pulled = normalized(pair for _, answer in one.answers for pair in answer.covered)
+    replaced = normalized(pair for window, answer in one.answers if window.replace for pair in answer.covered)
+    told = dict(one.told)
+    for _, answer in one.answers:
+        told |= {hour: max(n, told.get(hour, 0)) for hour, n in answer.revisions.items()}
+    gone = normalized((*one.lost, *(pair for _, answer in one.answers for pair in answer.lost)))
+    return (
+        one.monitor_id,
+        to_multirange(union(pulled, one.quiet)),
+        to_multirange(gone),
+        json.dumps(merged_revisions(known, told, covered_before, pulled, replaced)),
+        to_multirange(one.probed),
+        to_multirange(one.settled),
+        dt.datetime.fromtimestamp(one.next_run, UTC),
+        one.took_ms,
+        sum(len(answer.rows) for _, answer in one.answers),
+        sum(answer.refused for _, answer in one.answers),
+        one.error[:1000],
+    )
+
+
 def _record(cursor: Any, node_id: int, lease: UUID, brought: Sequence[Brought], held: Held, now: float) -> None:
     """Covered, lost, revisions and the next run of every pull of the batch; the lease ends."""
-    rows = []
-    for one in brought:
-        covered_before, known = held[one.monitor_id]
-        pulled = normalized(pair for _, answer in one.answers for pair in answer.covered)
-        replaced = normalized(pair for window, answer in one.answers if window.replace for pair in answer.covered)
-        told = dict(one.told)
-        for _, answer in one.answers:
-            told |= {hour: max(n, told.get(hour, 0)) for hour, n in answer.revisions.items()}
-        gone = normalized((*one.lost, *(pair for _, answer in one.answers for pair in answer.lost)))
-        rows.append(
-            (
-                one.monitor_id,
-                to_multirange(union(pulled, one.quiet)),
-                to_multirange(gone),
-                json.dumps(merged_revisions(known, told, covered_before, pulled, replaced)),
-                to_multirange(one.probed),
-                to_multirange(one.settled),
-                dt.datetime.fromtimestamp(one.next_run, UTC),
-                one.took_ms,
-                sum(len(answer.rows) for _, answer in one.answers),
-                sum(answer.refused for _, answer in one.answers),
-                one.error[:1000],
-            )
-        )
+    rows = [_state(one, held) for one in brought]
     sql = """
         UPDATE monitors_pull p SET covered = p.covered + v.covered, lost = p.lost + v.lost - v.covered,
           revisions = v.revisions, probed = p.probed + v.probed, stale = p.stale - v.settled, next_run = v.next_run,
