@@ -36,6 +36,7 @@ PARTS = (
     Part("bench.ingest", "Whole ingest"),
     Part("bench.live", "Live capture", takes_trace=False),
     Part("bench.series", "Series calls while capturing", takes_trace=False),
+    Part("bench.samples", "Writing samples and rolling them up", takes_trace=False),
     Part("bench.pulls", "Pulls of the console", takes_trace=False),
 )
 

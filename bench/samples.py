@@ -56,8 +56,8 @@ def main() -> int:
             writing = Writing(pid, list(answers(lines, START, batches)), Path(folder) / "rows")
             pulled, parsed, copied = [], [], []
             for _ in range(rounds):
-                pulled.append(writing.pull())
                 parsed.append(writing.parse())
+                pulled.append(writing.pull())
                 copied.append(writing.copy_by_psql(server.url()))
             writing.pull()  # psql's rows wait for no roll-up
             folded = writing.roll_up()

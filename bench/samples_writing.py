@@ -43,16 +43,16 @@ class Writing:
         partitions.ensure(STEP, [t for t, _ in answers])
 
     def pull(self) -> Run:
-        """Everything between the answer's bytes and the end of the transaction."""
+        """Everything between the answer's bytes and the end of the transaction, one batch after the other."""
         self._empty()
-        rows = 0
         begun = self._clock()
-        for t, line in self._answers:
-            brought = self._batch(t, line)
-            write.prepare(brought)
-            lease = self._lease()
-            rows += write.store(self._node.pk, lease, brought, t + STEP).rows
+        rows = sum(self._write(t, line) for t, line in self._answers)
         return self._since(begun, rows)
+
+    def _write(self, t: int, line: bytes) -> int:
+        brought = self._batch(t, line)
+        write.prepare(brought)
+        return write.store(self._node.pk, self._lease(), brought, t + STEP).rows
 
     def parse(self) -> Run:
         """The first part of that, by itself."""

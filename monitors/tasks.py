@@ -12,7 +12,7 @@ from monitors.models import Node
 from monitors.nodes import discovery, health
 from monitors.pulls import claim as claims
 from monitors.pulls import run as pulls
-from monitors.series import partitions, retention, steps
+from monitors.series import partitions, retention, sorting, steps
 from monitors.series import rollup as rollups
 
 
@@ -75,10 +75,11 @@ def look_up_names() -> None:
 @shared_task(name="monitors.tasks.retention")
 def maintain() -> None:
     """Every few minutes: partitions of the next hours, removal by age and bytes, clean-up after deleted monitors and
-    dropped steps."""
+    dropped steps; at night, closed days are sorted."""
     now = time.time()
     partitions.ensure_ahead(int(now))
     retention.remove_old(now)
     retention.remove_large(now)
     steps.remove_dropped()
+    sorting.sort_at_night(now)
     retention.remove_orphans()

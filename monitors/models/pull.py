@@ -97,6 +97,7 @@ class Partition(models.Model):
     dropped = models.DateTimeField(null=True)
     why = models.TextField(default="", db_default="")
     freed = models.BigIntegerField(null=True)
+    sorted_at = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "monitors_partition"

@@ -69,7 +69,8 @@ def _make(step: int, lower: int, upper: int) -> None:
                 cursor.execute(f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM (%s) TO (%s)", bounds)
         cursor.execute(
             "INSERT INTO monitors_partition (step, lower, upper, last_write) VALUES (%s, %s, %s, now())"
-            " ON CONFLICT (step, lower) DO UPDATE SET last_write = now(), dropped = NULL, why = '', freed = NULL",
+            " ON CONFLICT (step, lower) DO UPDATE SET last_write = now(), dropped = NULL, why = '', freed = NULL,"
+            " sorted_at = CASE WHEN monitors_partition.dropped IS NULL THEN monitors_partition.sorted_at END",
             [step, *bounds],
         )
 
