@@ -26,6 +26,7 @@ from wire.packets.batch import PacketBatch
 LOOK_S = 0.01
 BATCHES_PER_TURN = 4  # of one source, before they are analysed and the others and the clock get their turn
 LAST_TURNS = 64
+UNSETTLED_TURNS = 64  # one after the other in which no packet tells up to which time all has come
 DRAIN_NS = 100_000_000  # what is finished is handed over so often, and when a second ends
 FLUSH_S = 0.5  # packets can be searched after this time
 END_OF_TIME = np.iinfo(np.int64).max
@@ -53,6 +54,7 @@ class Lane:
         self.error: BaseException | None = None  # what ended the thread
         self._reached_ns = 0  # everything before it has been analysed
         self._has_more = False
+        self._unsettled = 0  # turns
         self._readers = readers
         self._clock = clock
         self._flushed_at = time.monotonic()
@@ -136,11 +138,14 @@ class Lane:
                 with self.engine.stages.time("read"):
                     batch = self._read(source, reader)
                 if batch is None:
+                    self._unsettled = 0
                     return settled_ns
                 newest_ns = self._take(reader, batch)
             settled_ns = max(settled_ns, min(now_ns, newest_ns))
         self._has_more = True
-        return min(now_ns, newest_ns)
+        self._unsettled = 0 if newest_ns else self._unsettled + 1
+        # What waits behind packets of wrong times may be older than now; but not for ever.
+        return min(now_ns, newest_ns) if self._unsettled < UNSETTLED_TURNS else now_ns
 
     def _read(self, source: Source, reader: Reader) -> PacketBatch | None:
         """A source that fails is asked again in the next turn."""
@@ -158,15 +163,20 @@ class Lane:
         return batch
 
     def _take(self, reader: Reader, batch: PacketBatch) -> int:
-        """Decode and store a batch, while its memory is ours; answers its newest time."""
+        """Decode and store a batch, while its memory is ours; answers its newest time, 0 if it had wrong ones."""
         ahead_ns = self._clock.ahead_ns
         if ahead_ns and reader.kernel_times:
             np.add(batch.time_ns, ahead_ns, out=batch.time_ns)
             self.window.clamped += batch.packets
         # Seconds before the one that ends at the horizon are closed.
         closed_ns = max(self.begin_ns, (self._reached_ns // SECOND_NS - 1) * SECOND_NS)
-        self.window.clamp(batch.time_ns, self._clock.now_ns(), closed_ns)
+        clamped = self.window.clamped
+        # What waited when the capture began came before; a first look that is late must not put it into a second that
+        # counts as observed.
+        arrival_ns = None if self._reached_ns else self.begin_ns or None
+        self.window.clamp(batch.time_ns, self._clock.now_ns(), closed_ns, arrival_ns)
+        is_right = self.window.clamped == clamped
         self.engine.receive(batch, self.window.room(batch.packets))
         with self.engine.stages.time("reorder"):
             self.window.take(batch.time_ns, reader)
-        return int(batch.time_ns.max())
+        return int(batch.time_ns.max()) if is_right else 0

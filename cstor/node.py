@@ -74,6 +74,9 @@ class Node:
         warm_up()  # first: a segment that a kill left is decoded anew
         warm_up_window()
         recover(self._root)
+        sys.setswitchinterval(SWITCH_S)
+        gc.collect()
+        gc.freeze()  # what is there now stays: looking through all of it would stop the capture for 50 ms
         for source in self._sources:
             source.warm_up()
             source.open()
@@ -87,9 +90,6 @@ class Node:
         parts = Parts(self._sources, lanes.engine, lanes.window, self._store, lanes.segments, stages)
         self._stats = NodeStats(self._root, config.api.name, parts)
         self._maintenance = Maintenance(self._root, config.retention)
-        sys.setswitchinterval(SWITCH_S)
-        gc.collect()
-        gc.freeze()  # what is there now stays: looking through all of it would stop the capture for 50 ms
         now_s = self._wall.now_ns() // SECOND_NS
         self._counted_until = now_s
         self._clock.begin(now_s)

@@ -30,9 +30,11 @@ class ReorderWindow:
         self._start = self._stop = 0
         self._newest: dict[Hashable, int] = {}
 
-    def clamp(self, time_ns: np.ndarray, now_ns: int, complete_ns: int) -> None:
-        """Give packets from the future, or from seconds that are closed, the time of their arrival."""
-        self.clamped += int(clamp_times(time_ns, now_ns, now_ns + FAR_AHEAD_NS, complete_ns))
+    def clamp(self, time_ns: np.ndarray, now_ns: int, complete_ns: int, arrival_ns: int | None = None) -> None:
+        """Give packets from the future, or from seconds that are closed, the time of their arrival (now)."""
+        self.clamped += int(
+            clamp_times(time_ns, now_ns if arrival_ns is None else arrival_ns, now_ns + FAR_AHEAD_NS, complete_ns)
+        )
 
     def room(self, count: int) -> np.ndarray:
         """Where the next packets may be decoded to; `take` keeps them."""
@@ -119,12 +121,12 @@ class ReorderWindow:
 
 
 @kernel
-def clamp_times(time_ns, now_ns, latest_ns, earliest_ns):  # type: ignore[no-untyped-def]
-    """Set times outside of earliest..latest to now; answers how many were."""
+def clamp_times(time_ns, arrival_ns, latest_ns, earliest_ns):  # type: ignore[no-untyped-def]
+    """Set times outside of earliest..latest to the arrival's; answers how many were."""
     count = 0
     for index in range(len(time_ns)):
         if time_ns[index] > latest_ns or time_ns[index] < earliest_ns:
-            time_ns[index] = now_ns
+            time_ns[index] = arrival_ns
             count += 1
     return count
 

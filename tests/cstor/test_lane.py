@@ -8,9 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from cstor import lane
 from cstor.capture.reorder import ReorderWindow
 from cstor.capture.reorder import warm_up as warm_up_window
-from cstor.capture.vxlan import VxlanSource
+from cstor.capture.vxlan import BATCH, VxlanSource
 from cstor.capture.wallclock import WallClock
 from cstor.engine import Engine, warm_up
 from cstor.flows.analysis import AnalysisConfig
@@ -33,7 +34,8 @@ class Turned:
         self.source.open()
         self.set_back_ns = 0
         self.clock = WallClock(lambda: time.time_ns() - self.set_back_ns)
-        self.engine = Engine(AnalysisConfig(live=True))
+        self.seconds: list[int] = []  # closed
+        self.engine = Engine(AnalysisConfig(live=True), on_second=lambda second: self.seconds.append(second.t))
         readers = [(self.source, self.source.readers[0])]
         self.lane = Lane(0, readers, self.engine, ReorderWindow(5_000_000), None, self.clock)
         self.sender = UdpSender("127.0.0.1", self.source.port)
@@ -101,6 +103,23 @@ def test_nothing_is_older_than_the_capture(turned: Turned) -> None:
     turned.send(now - 2 * S, now)
     turned.turn(0.1)
     assert turned.lane.window.clamped == 1
+
+
+def test_what_waits_behind_packets_of_wrong_times_keeps_its_own(turned: Turned, monkeypatch) -> None:
+    """As when a node that was long in starting finds packets from before its start first."""
+    monkeypatch.setattr(lane, "BATCHES_PER_TURN", 1)
+    now = time.time_ns()
+    turned.lane.begin_ns = now // S * S - 4 * S
+    for _ in range(BATCH // 16):
+        turned.send(*[turned.lane.begin_ns - S] * 16)
+    turned.send(*[turned.lane.begin_ns + S] * 16)
+    assert turned.lane.turn()
+    turned.turn(0.1)
+    assert turned.engine.decoder.packets == BATCH + 16
+    assert turned.lane.window.clamped == BATCH
+    second = turned.lane.begin_ns // S
+    assert turned.seconds == [second, second + 1]
+    assert 0 < time.time_ns() - turned.lane.horizon_ns < S
 
 
 def test_packets_without_a_time_of_their_own_have_the_kernel_s(turned: Turned) -> None:
