@@ -1,7 +1,7 @@
 """Which groups a by-group question is about: those that match a filter, folded by its keys, the largest first.
 
 Ranks are sums over the range, added up on the coarsest tier that is clean, where an index holds the dozen sums that
-one ranks by. That totals and `other` are no groups stands here and nowhere else.
+one ranks by. That totals and `other` are no groups stands here and in `sums.py`, and nowhere else.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from monitors.series.definitions import Defined
 from monitors.series.label_keys import LABEL_KEYS, folding, name_expression
 from monitors.series.packed import moment
 from monitors.series.slices import Slice
+from monitors.series.sums import largest, select
 from monitors.series.tiers import OTHER_GROUP, TOTAL_GROUP, table_of
 
 # A network follows from an address: such a key is answered although the monitor keeps only the address.
@@ -62,10 +63,11 @@ def rank(
         return []
     answering = answering_definitions(definitions, by, filter_text)
     condition, params = revisions_sql(filter_text, answering)
-    sums = _sums(slices, order, params, node_ids)
-    if not filter_text and len(answering) == len(definitions) and all(_is_unfolded(one, by) for one in definitions):
+    if not filter_text and len(answering) == len(definitions) and _is_unfolded(definitions, by):
         # Each group stands for itself: only those that come first need to be looked up.
-        sums += f" ORDER BY rank DESC, group_id LIMIT {int(limit)}"
+        sums = _largest(slices, _checked(order), limit, params, node_ids)
+    else:
+        sums = _sums(slices, _checked(order), params, node_ids)
     # Copies are counted only where the VNI is asked for (METRICS: both ends mirrored).
     if not {"vni", "is_copy"} & set(by) and "vni" not in filter_text:
         condition = f"({condition}) AND g.is_copy IS NOT TRUE"
@@ -98,6 +100,27 @@ def rank(
     ]
 
 
+def _checked(order: Sequence[str]) -> Sequence[str]:
+    for key in order:
+        if BASES[key].kind != "sum":
+            raise ValueError(f"{key} is no sum: groups are not ranked by it")
+    return order
+
+
+def _largest(
+    slices: Mapping[tuple[int, ...], Sequence[Slice]],
+    order: Sequence[str],
+    limit: int,
+    params: dict[str, Any],
+    node_ids: Sequence[int],
+) -> str:
+    """The groups that come first, with their ranks, as rows. Fills in the parameters it names."""
+    found = largest(slices, order, limit, node_ids)
+    params |= {"l_monitor": found.monitors.tolist(), "l_group": found.groups.tolist(), "l_rank": found.sums.tolist()}
+    columns = "%(l_monitor)s::int[], %(l_group)s::bigint[], %(l_rank)s::float8[]"
+    return f"SELECT * FROM unnest({columns}) AS l(monitor_id, group_id, rank)"
+
+
 def _sums(
     slices: Mapping[tuple[int, ...], Sequence[Slice]],
     order: Sequence[str],
@@ -105,19 +128,12 @@ def _sums(
     node_ids: Sequence[int],
 ) -> str:
     """The rank of each group id: its sums over all slices. Fills in the parameters it names."""
-    for key in order:
-        if BASES[key].kind != "sum":
-            raise ValueError(f"{key} is no sum: groups are not ranked by it")
-    ranked = " + ".join(f"coalesce({key}, 0)" for key in order) or "0"
-    nodes = "AND node_id = ANY(%(nodes)s)" if node_ids else ""
     params["nodes"] = list(node_ids)
     selects = []
-    for number, (ids, piece) in enumerate((ids, piece) for ids, pieces in slices.items() for piece in pieces):
-        params |= {f"start{number}": moment(piece.start), f"end{number}": moment(piece.end)}
-        params[f"ids{number}"] = list(ids)
-        selects.append(f"""
-            SELECT monitor_id, group_id, {ranked} AS rank FROM {table_of(piece.tier)}
-            WHERE monitor_id = ANY(%(ids{number})s) AND t >= %(start{number})s AND t < %(end{number})s {nodes}""")
+    for n, (ids, piece) in enumerate((ids, piece) for ids, pieces in slices.items() for piece in pieces):
+        params |= {f"start{n}": moment(piece.start), f"end{n}": moment(piece.end), f"ids{n}": list(ids)}
+        nodes = "%(nodes)s" if node_ids else ""
+        selects.append(select(table_of(piece.tier), order, f"%(ids{n})s", f"%(start{n})s", f"%(end{n})s", nodes))
     # Asked of the sums, not of each row: there are thirty times fewer.
     return f"""SELECT monitor_id, group_id, sum(rank) AS rank FROM ({" UNION ALL ".join(selects)}) s GROUP BY 1, 2
         HAVING group_id NOT IN ({TOTAL_GROUP}, {OTHER_GROUP})"""
@@ -137,10 +153,14 @@ def answering_definitions(definitions: Sequence[Defined], by: Sequence[str], fil
     ]
 
 
-def _is_unfolded(one: Defined, by: Sequence[str]) -> bool:
-    """Whether no two groups of this definition, nor of two monitors, are one group of the answer."""
-    kept = {key for key in one.keys if key != "node"} | ({"is_copy"} if "vni" in one.keys else set()) | {"monitor"}
-    return kept <= set(by) and not any(key in LABEL_KEYS for key in by)
+def _is_unfolded(definitions: Sequence[Defined], by: Sequence[str]) -> bool:
+    """Whether no two groups of a definition, nor of two monitors, are one group of the answer."""
+    if any(key in LABEL_KEYS for key in by):
+        return False
+    told = {"monitor"} if len({one.monitor.pk for one in definitions}) > 1 else set()
+    for one in definitions:
+        told |= {key for key in one.keys if key != "node"} | ({"is_copy"} if "vni" in one.keys else set())
+    return told <= set(by)
 
 
 def _not_kept(monitor: Monitor, key: str) -> str:

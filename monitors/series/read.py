@@ -21,7 +21,19 @@ from monitors.models import Monitor, Partition, Rollup
 from monitors.series import coverage
 from monitors.series.coverage import Missing, Silent, Watch
 from monitors.series.definitions import Defined, definitions_of
-from monitors.series.packed import ABSENT, Columns, Floats, Ints, Part, fetch, folded, merged, merged_whole, moment
+from monitors.series.packed import (
+    ABSENT,
+    Columns,
+    Floats,
+    Ints,
+    Part,
+    fetch,
+    folded,
+    merged,
+    merged_whole,
+    moment,
+    read_ahead,
+)
 from monitors.series.ranking import Ranked, rank
 from monitors.series.slices import Slice, plan
 from monitors.series.tiers import OTHER_GROUP, ROLLUPS, RUN_S, TOTAL_GROUP, table_of, tiers_of
@@ -105,7 +117,10 @@ def read(request: ReadRequest, monitors: Sequence[Monitor] | None = None) -> Rea
         ranked = _ranked(request, monitors, definitions, watched)
     else:
         ranked = _totals(request, watched)
-    parts, rows, owners = _cells(request, ranked, slices, len(times))
+    with read_ahead():
+        parts, rows, owners = _cells(request, ranked, slices, len(times))
+        rest = _rest(request, slices, times) if request.needs_groups else (np.zeros(len(times), bool), None)
+    folded_in, volume = rest
     shape = (len(ranked), len(times))
     columns = merged(request.bases, parts, owners, len(ranked) * len(times))
     present = np.zeros(len(ranked) * len(times), dtype=bool)
@@ -113,7 +128,6 @@ def read(request: ReadRequest, monitors: Sequence[Monitor] | None = None) -> Rea
         present[owner] = True
     whole = folded(columns, np.repeat(np.arange(len(ranked)), len(times)), len(ranked))
     complete = _completeness(request, ranked, watched, times, present.reshape(shape))
-    folded_in, volume = _rest(request, slices, times) if request.needs_groups else (np.zeros(len(times), bool), None)
     return ReadResult(
         times,
         [group.keys for group in ranked],
