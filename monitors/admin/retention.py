@@ -18,15 +18,19 @@ from monitors.models import Partition, Retention
 from monitors.series import sizes
 
 REMOVED = 20
-STEP_WORDS = {1: "1 second", 10: "10 seconds", 60: "1 minute", 600: "10 minutes", 3600: "1 hour", 86_400: "1 day"}
+NO_BREAK = "\u00a0"
+STEP_WORDS = {
+    step: words.replace(" ", NO_BREAK)
+    for step, words in (
+        (1, "1 second"), (10, "10 seconds"), (60, "1 minute"), (600, "10 minutes"), (3600, "1 hour"), (86_400, "1 day")
+    )
+}  # fmt: skip
 
 
 @admin.register(Retention)
 class RetentionAdmin(admin.ModelAdmin):
     form = RetentionForm
-    readonly_fields = ("stored", "removed")
     fieldsets = (
-        ("Stored now", {"fields": ("stored",)}),
         (
             "How long each step is kept",
             {
@@ -43,7 +47,6 @@ class RetentionAdmin(admin.ModelAdmin):
                 " rolled up never goes.",
             },
         ),
-        ("Removed last", {"fields": ("removed",)}),
     )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -60,8 +63,12 @@ class RetentionAdmin(admin.ModelAdmin):
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         return Retention.of_site() if object_id == "1" else None
 
-    @admin.display(description="")
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        context |= {"stored": self.stored(Retention.of_site()), "removed": self.removed()}
+        return super().render_change_form(request, context, *args, **kwargs)
+
     def stored(self, retention: Retention) -> SafeString:
+        """What there is of each step, how it grows, and what becomes of the budget."""
         now = time.time()
         found = sizes.stored()
         lines = sizes.tiers_stored(retention, found, now)
@@ -85,8 +92,8 @@ class RetentionAdmin(admin.ModelAdmin):
         }
         return render_to_string("monitors/partials/retention_stored.html", context)
 
-    @admin.display(description="")
-    def removed(self, retention: Retention) -> SafeString:
+    def removed(self) -> SafeString:
+        """The newest removals, and why."""
         gone = Partition.objects.exclude(dropped=None).order_by("-dropped")[:REMOVED]
         rows = [
             {"gone": one, "words": STEP_WORDS[one.step], "freed": size_words(one.freed) if one.freed else ""}
@@ -102,18 +109,18 @@ def _words_of(line: sizes.Tier) -> dict[str, Any]:
         "rows": f"{line.rows:,}",
         "rows_per_day": f"{line.rows_per_day:,.0f}",
         "size_per_day": size_words(line.bytes_per_day),
-        "days": line.days,
+        "days": f"{line.days}{NO_BREAK}days",
         "settles_at": size_words(max(line.size, line.settles_at)),
         "oldest": line.oldest,
     }
 
 
 def size_words(size: float) -> str:
-    """Bytes in powers of ten, as disks are sold."""
+    """Bytes in powers of ten, as disks are sold; on one line."""
     for unit, factor in (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if size >= factor:
-            return f"{size / factor:.{0 if size >= 100 * factor else 1}f} {unit}"
-    return f"{size:.0f} B"
+            return f"{size / factor:.{0 if size >= 100 * factor else 1}f}{NO_BREAK}{unit}"
+    return f"{size:.0f}{NO_BREAK}B"
 
 
 def forecast(used: int, limit: int, per_day: float, full: dt.date | None) -> str:

@@ -59,7 +59,7 @@ def test_it_shows_what_is_stored_and_what_was_removed(stub: StubNode, monitor: M
 
 
 def test_it_puts_sizes_and_forecasts_into_words() -> None:
-    assert [size_words(n) for n in (12, 1500, 2_000_000, 20_000_000_000, 3 * 10**12)] == [
+    assert [size_words(n).replace("\u00a0", " ") for n in (12, 1500, 2_000_000, 20_000_000_000, 3 * 10**12)] == [
         "12 B", "1.5 kB", "2.0 MB", "20.0 GB", "3.0 TB",
     ]  # fmt: skip
     day = dt.date(2026, 1, 2)
