@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from monitors.models import Monitor, Partition
 from monitors.series import partitions
+from monitors.series.distributed import distributed
 from monitors.series.sizes import own_folder
 from monitors.series.tiers import UTC, partition_name, table_of
 
@@ -44,7 +45,7 @@ def sort_at_night(now: float) -> str | None:
 
 def sort_one(now: float, before_swap: Callable[[], object] = lambda: None) -> str | None:
     """The newest closed day that is not sorted; None where there is none, or where it was written to meanwhile."""
-    if not Monitor.objects.filter(resolution=STEP).exists():
+    if not Monitor.objects.filter(resolution=STEP).exists() or distributed():
         return None
     with _alone() as is_alone:
         if not is_alone:
