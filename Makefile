@@ -46,7 +46,7 @@ bench: setup $(VENV)-bench/.done ## Print the tables of benchmarks; OPTIONS=--wr
 	@scripts/system-packages bench || echo "Going on without them: their rows say so"
 	@exec $(PY) -m bench $(OPTIONS)
 
-bench-samples: setup ## Time panels over synthetic samples in a database of its own; ROWS=100M takes 150 GB for a while
+bench-samples: setup ## Time panels over synthetic samples in a database of its own; ROWS=100M takes 160 GB for a while
 	@exec $(PY) -m bench.samples_read --rows $(ROWS)
 
 conformance: setup-test ## Compare with tshark, tcptrace and the lab's truth, and write docs/conformance.md
