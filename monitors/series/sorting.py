@@ -50,7 +50,8 @@ def sort_one(now: float, before_swap: Callable[[], object] = lambda: None) -> st
     with _alone() as is_alone:
         if not is_alone:
             return None
-        _clean()
+        if not _clean():
+            return None
         closed = dt.datetime.fromtimestamp(now - CLOSED_S, UTC)
         left = Partition.objects.filter(step=STEP, dropped=None, sorted_at=None, upper__lt=closed)
         # A day into which history is just being pulled has its turn when that is over.
@@ -83,23 +84,34 @@ def _alone() -> Iterator[bool]:
                 cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
 
 
-def _clean() -> None:
-    """What a sorter leaves behind: copies, notes, triggers."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT relname, relkind FROM pg_class WHERE relname ~ %s AND relkind IN ('r', 'S')"
-            " AND pg_table_is_visible(oid) AND NOT relispartition",
-            [f"^{table_of(STEP)}_[0-9]+_(sorted|writes)$"],
-        )
-        for name, kind in cursor.fetchall():
-            cursor.execute(f"DROP {'TABLE' if kind == 'r' else 'SEQUENCE'} IF EXISTS {name}")
-        cursor.execute(
-            "SELECT tgname, tgrelid::regclass::text FROM pg_trigger t JOIN pg_class c ON c.oid = tgrelid"
-            " WHERE tgname = %s AND pg_table_is_visible(c.oid)",
-            [NOTE],
-        )
-        for trigger, table in cursor.fetchall():
-            cursor.execute(f"DROP TRIGGER {trigger} ON {table}")
+def _clean() -> bool:
+    """What a sorter leaves behind: copies, notes, triggers; all at once, or another time."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            # Whoever waits for a lock on a table makes all wait who come after.
+            cursor.execute(f"SET LOCAL lock_timeout = {WAIT_MS}")
+            _remove_leftovers(cursor)
+        return True
+    except OperationalError as error:
+        log.info("what is left of a copy stays for now: %s", str(error).splitlines()[0])
+        return False
+
+
+def _remove_leftovers(cursor: Any) -> None:
+    cursor.execute(
+        "SELECT relname, relkind FROM pg_class WHERE relname ~ %s AND relkind IN ('r', 'S')"
+        " AND pg_table_is_visible(oid) AND NOT relispartition",
+        [f"^{table_of(STEP)}_[0-9]+_(sorted|writes)$"],
+    )
+    for name, kind in cursor.fetchall():
+        cursor.execute(f"DROP {'TABLE' if kind == 'r' else 'SEQUENCE'} IF EXISTS {name}")
+    cursor.execute(
+        "SELECT tgname, tgrelid::regclass::text FROM pg_trigger t JOIN pg_class c ON c.oid = tgrelid"
+        " WHERE tgname = %s AND pg_table_is_visible(c.oid)",
+        [NOTE],
+    )
+    for trigger, table in cursor.fetchall():
+        cursor.execute(f"DROP TRIGGER {trigger} ON {table}")
 
 
 def _has_room(name: str) -> bool:

@@ -72,4 +72,4 @@ def test_it_is_partitioned_with_the_indexes_that_readers_use() -> None:
             found = dict(cursor.fetchall())
             assert "USING brin (t)" in found[f"samples_{step}_t"]
             assert "(monitor_id, group_id, t, node_id)" in found[f"samples_{step}_pkey"]
-            assert (f"samples_{step}_rank" in found) == (step >= 3600)
+            assert (f"samples_{step}_rank" in found) == (step >= 600)
