@@ -165,7 +165,7 @@ class HostNameSerializer(serializers.ModelSerializer[HostName]):
         read_only_fields = ["source", "seen", "expires"]
 
 
-class ImportSerializer(serializers.Serializer[Any]):
+class LabelImportSerializer(serializers.Serializer[Any]):
     """CSV with the columns of the export; `dry_run` tells what would change and changes nothing."""
 
     csv = serializers.CharField(trim_whitespace=False)
@@ -186,11 +186,11 @@ class SheetMixin:
         """All of this kind as CSV."""
         return HttpResponse(SHEETS[self.kind].export(), content_type="text/csv; charset=utf-8")
 
-    @extend_schema(request=ImportSerializer, responses=OpenApiTypes.OBJECT)
+    @extend_schema(request=LabelImportSerializer, responses=OpenApiTypes.OBJECT)
     @action(detail=False, methods=["post"], url_path="import")
     def take_in(self, request: Request) -> Response:
         """Import CSV: what is new, changed and removed; with problems nothing is changed and the answer is 400."""
-        told = ImportSerializer(data=request.data)
+        told = LabelImportSerializer(data=request.data)
         told.is_valid(raise_exception=True)
         sheet, data = SHEETS[self.kind], told.validated_data
         plan = (sheet.plan if data["dry_run"] else sheet.apply)(data["csv"], data["remove_missing"])

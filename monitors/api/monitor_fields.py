@@ -167,7 +167,7 @@ class ImportItemSerializer(serializers.Serializer[Any]):
     problems = serializers.ListField(child=serializers.CharField())
 
 
-class ImportSerializer(serializers.Serializer[Any]):
+class MonitorImportSerializer(serializers.Serializer[Any]):
     """What an import did, or would do."""
 
     applied = serializers.BooleanField()

@@ -19,7 +19,7 @@ from rest_framework.viewsets import ModelViewSet
 from monitors import editing
 from monitors.api.monitor_fields import (
     DraftSerializer,
-    ImportSerializer,
+    MonitorImportSerializer,
     MonitorSerializer,
     PreviewSerializer,
     ProblemSerializer,
@@ -186,7 +186,7 @@ class MonitorViewSet(ModelViewSet[Monitor]):
     @extend_schema(
         parameters=[OpenApiParameter("dry_run", OpenApiTypes.BOOL)],
         request={"application/yaml": OpenApiTypes.STR, "text/csv": OpenApiTypes.STR},
-        responses={200: ImportSerializer, 400: ImportSerializer},
+        responses={200: MonitorImportSerializer, 400: MonitorImportSerializer},
     )
     @action(detail=False, methods=["post"], url_path="import", parser_classes=[YamlText, CsvText])
     def import_(self, request: Request) -> Response:
