@@ -10,6 +10,9 @@ PYTEST := $(PY) -m pytest
 LOCK := $(VENV)/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 WITHOUT_DJANGO := tests/wire tests/cstor tests/cvu tests/lab tests/bench tests/conformance
 
+# These measure or kill the whole chain: nothing else may run beside them.
+WHOLE_CHAIN := tests/test_end_to_end.py tests/test_chaos.py
+
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-test run test soak lint bench bench-samples conformance reset lock
 
@@ -28,8 +31,8 @@ run: setup ## Start everything on this machine: lab, cVu, two cStor nodes, cClea
 test: setup-test ## Run every test
 	@status=0; \
 	$(PYTEST) -n $(WORKERS) $(WITHOUT_DJANGO) || status=1; \
-	$(PYTEST) -n $(WORKERS) tests $(addprefix --ignore=,$(WITHOUT_DJANGO)) --ignore=tests/test_end_to_end.py || status=1; \
-	$(PYTEST) tests/test_end_to_end.py || status=1; \
+	$(PYTEST) -n $(WORKERS) tests $(addprefix --ignore=,$(WITHOUT_DJANGO) $(WHOLE_CHAIN)) || status=1; \
+	$(PYTEST) $(WHOLE_CHAIN) || status=1; \
 	exit $$status
 
 soak: setup-test ## Kill nodes hundreds of times, fill disks, flood: the long forms of what make test tries shortly
