@@ -96,7 +96,7 @@ class NodeSerializer(serializers.ModelSerializer[Node]):
             return super().update(instance, validated_data)
 
 
-class StepSerializer(serializers.Serializer[Any]):
+class ConnectionStepSerializer(serializers.Serializer[Any]):
     label = serializers.CharField()  # type: ignore[assignment]  # a field of the answer, not this field's label
     state = serializers.ChoiceField(["ok", "warning", "failed"])
     words = serializers.CharField()
@@ -107,7 +107,7 @@ class ProbeSerializer(serializers.Serializer[Any]):
 
     ok = serializers.BooleanField()
     error = serializers.CharField(allow_blank=True)
-    steps = StepSerializer(many=True)
+    steps = ConnectionStepSerializer(many=True)
 
 
 class NodeViewSet(ModelViewSet[Node]):
@@ -132,7 +132,7 @@ class NodeViewSet(ModelViewSet[Node]):
             health.failed(node.pk, found.error, now)
         return Response(ProbeSerializer(found).data)
 
-    @extend_schema(request=NodeSerializer, responses=ProbeSerializer)
+    @extend_schema(operation_id="api_v1_nodes_try_create", request=NodeSerializer, responses=ProbeSerializer)
     @action(detail=False, methods=["post"], url_path="test", url_name="try", scope=Scope.WRITE)
     def try_out(self, request: Request) -> Response:
         """The same for a node that is not added: nothing is kept."""

@@ -18,7 +18,7 @@ from monitors.models import Retention
 from monitors.series import sizes
 
 
-class StepSerializer(serializers.Serializer[sizes.Tier]):
+class StoredTierSerializer(serializers.Serializer[sizes.Tier]):
     """What is stored of one step. Rows are the server's estimate; growth is that of the last seven days."""
 
     step = serializers.IntegerField(help_text="Seconds.")
@@ -36,7 +36,7 @@ class StoredSerializer(serializers.Serializer[Any]):
     bytes = serializers.IntegerField()
     budget_bytes = serializers.IntegerField()
     full_on = serializers.DateField(allow_null=True)
-    steps = StepSerializer(many=True)
+    steps = StoredTierSerializer(many=True)
 
 
 class RetentionSerializer(serializers.ModelSerializer[Retention]):

@@ -34,7 +34,7 @@ router.register("pulls/again", PullAgainViewSet, basename="api-pull-again")
 router.register("pulls", PullViewSet, basename="api-pull")
 urlpatterns = [
     # As people type it into a boot script: a redirect to the slash would lose what is posted.
-    path("node-groups/<str:pk>/join", NodeGroupViewSet.as_view({"post": "join"}, scope=Scope.JOIN)),
+    path("node-groups/<str:pk>/join", NodeGroupViewSet.as_view({"post": "join"}, scope=Scope.JOIN, schema=None)),
     path("retention/", RetentionView.as_view(), name="api-retention"),
     *router.urls,
 ]

@@ -80,6 +80,6 @@ def test_it_tells_how_far_the_data_goes(viewer: Client, traffic: Traffic) -> Non
 def test_it_asks_the_database_a_bounded_number_of_times(
     viewer: Client, traffic: Traffic, django_assert_max_num_queries: Any
 ) -> None:
-    for title, most in (("Throughput", 26), ("Top conversations", 34)):
+    for title, most in (("Throughput", 26), ("Top conversations", 36)):
         with django_assert_max_num_queries(most):
             figure_of(viewer, "monitor", title)
