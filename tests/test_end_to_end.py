@@ -145,6 +145,10 @@ def test_it_loads_every_page_from_this_machine_only(chain: Chain, visitor: Page,
         url = todo.pop(0)
         if _pattern(url) in seen:
             continue
+        asked = visitor.request.get(url)
+        if asked.status in (204, 405):  # nothing to show, or only to be posted to
+            seen[_pattern(url)] = asked.status
+            continue
         answer = visitor.goto(url, wait_until="load")
         assert answer is not None
         seen[_pattern(url)] = answer.status

@@ -133,7 +133,10 @@ def monitor_of_name(request: HttpRequest) -> HttpResponseBase:
     key, name = request.GET.get("key", ""), request.GET.get("name", "")
     found = label_numbered(key, name)
     if found is None:
-        raise Http404("There is no such label any more.")
+        messages.error(
+            request, f"There is no label {name} any more." if name else "Choose the label of which to make a monitor."
+        )
+        return redirect("labels")
     # A site's figures hold the places in it, a location's do not: so do the monitors.
     side = key.partition("_")[0] if found[0] == "locations" else ""
     return _to_form(request, *found, side, inside=key.endswith("_site"))
