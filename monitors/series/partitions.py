@@ -14,13 +14,15 @@ from typing import Any
 from django.db import connection, transaction
 
 from monitors.models import Partition
-from monitors.series.tiers import STEPS, UTC, partition_name, partition_span, table_of
+from monitors.series.tiers import RESOLUTIONS, STEPS, UTC, partition_name, partition_span, table_of
 
 # Any fixed number: one process at a time makes or drops partitions.
 LOCK = 0x63436C_01
 TOUCH_S = 60.0
 # A wide row stays in its page up to 8 kB; TOAST would move its histograms away and compress them.
 STORAGE = "toast_tuple_target = 8160, fillfactor = 100"
+# The finest tiers only grow until they are dropped: walking them again and again as they do would gain nothing.
+GROWING = ", autovacuum_vacuum_insert_threshold = -1"
 
 _touched: dict[tuple[int, int], float] = {}
 
@@ -65,7 +67,8 @@ def _make(step: int, lower: int, upper: int) -> None:
         if not _exists(cursor, name):
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
             if not _exists(cursor, name):
-                cursor.execute(f"CREATE TABLE {name} (LIKE {table} INCLUDING DEFAULTS) WITH ({STORAGE})")
+                storage = STORAGE + (GROWING if step in RESOLUTIONS else "")
+                cursor.execute(f"CREATE TABLE {name} (LIKE {table} INCLUDING DEFAULTS) WITH ({storage})")
                 cursor.execute(f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM (%s) TO (%s)", bounds)
         cursor.execute(
             "INSERT INTO monitors_partition (step, lower, upper, last_write) VALUES (%s, %s, %s, now())"
