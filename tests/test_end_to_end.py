@@ -107,7 +107,7 @@ def test_it_shows_the_health_of_the_capture_without_any_hand_work(chain: Chain, 
         frame = _query(visitor, chain, metrics=metrics, by=["vni"], range=span)
         return {series["keys"]["vni"] for series in frame["series"] if any(series["values"])}
 
-    chain.wait_for(lambda: received() == {"cstor-a", "cstor-b"} and len(bursts()) > 1, 60, "the nodes' own counters")
+    chain.wait_for(lambda: received() == {"cstor-a", "cstor-b"} and len(bursts()) > 1, 150, "the nodes' own counters")
     visitor.goto(f"{chain.url}/d/capture-health/?from=now-5m&to=now")
     panel = visitor.locator('section[aria-label="Packets in"]')
     expect(panel.locator(".scatterlayer .trace").first).to_be_attached()
