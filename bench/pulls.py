@@ -290,7 +290,8 @@ def _print(size: Size, seen: Seen, used: dict[str, float], groups: float) -> Non
     print(table(("process", "CPU ms per pull", "cores"), parts) + "\n")
     per_monitor = total / max(1, pulls) * size.nodes / INTERVAL_S
     print(
-        f"One core carries {1 / per_monitor:,.0f} monitors on {size.nodes} nodes at {INTERVAL_S} s, with the roll-ups that were due meanwhile."
+        f"One core carries {1 / per_monitor:,.0f} monitors on {size.nodes} nodes at {INTERVAL_S} s, "
+        "with the roll-ups that were due meanwhile."
     )
 
 
