@@ -108,8 +108,9 @@ class Analysis:
             self._make_room()
             end_all(self._state, numbers[start : start + CHUNK])
             self._collect_sessions()
-        for slot in range(ARENAS):
+        for slot in self._open_slots():
             self._close(slot)
+        self._close(LATE)
 
     def take_raw(self) -> list[RawSecond]:
         """Seconds that were closed since the last call, for a Closer in whatever thread; one may come again."""
@@ -171,11 +172,16 @@ class Analysis:
         clock = self.clock
         if clock is not None and second > clock:
             self._expire(second * NS)
-        for slot in range(LATE):
+        for slot in self._open_slots():
             if clock is None or second < clock or clock - ((clock - slot) & 1) < second - 1:
                 self._close(slot)
         self._close(LATE)
         self._registers[CLOCK] = second
+
+    def _open_slots(self) -> tuple[int, int]:
+        """The arenas of the two open seconds, the older one first: they are handed out in order of time."""
+        newer = int(self._registers[CLOCK]) & 1
+        return 1 - newer, newer
 
     def _expire(self, now_ns: int) -> None:
         """After a long silence several timers of a flow may be due, one after the other: until none is."""

@@ -47,6 +47,17 @@ def test_it_closes_a_second_when_the_one_after_the_next_begins() -> None:
     assert [second.t for second in analysis.take_seconds()] == [SECOND + 2]
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_seconds_that_close_at_once_come_in_order(first: int) -> None:
+    silence, end = Analysis(), Analysis()
+    for analysis in (silence, end):
+        analysis.feed(at_seconds(first, first + 1))
+    silence.advance(EPOCH + 10_000 * MS)
+    end.finish()
+    for analysis in (silence, end):
+        assert [second.t - SECOND for second in analysis.take_seconds()] == [first, first + 1]
+
+
 def test_it_opens_a_second_again_for_late_packets() -> None:
     analysis = Analysis()
     analysis.feed(at_seconds(0, 5, 0.5, 5.1))
