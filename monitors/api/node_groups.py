@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ModelViewSet
 
 from monitors import state
-from monitors.api.nodes import TokenField
+from monitors.api.nodes import TokenField, refuse_elsewhere
 from monitors.forms.node_group import clean_cluster_address
 from monitors.forms.secret import clean_api_address, has_token
 from monitors.models import NodeGroup, Scope
@@ -76,6 +76,7 @@ class NodeGroupSerializer(serializers.ModelSerializer[NodeGroup]):
             fixed = {"nodes", "address", "token", "verify_tls", "ca_certificate"} & attrs.keys()
             if fixed:
                 raise ValidationError(dict.fromkeys(fixed, "This group has all nodes by itself."))
+        refuse_elsewhere(self.instance, "address", attrs)
         return attrs
 
     def update(self, instance: NodeGroup, validated_data: dict[str, Any]) -> NodeGroup:

@@ -16,7 +16,7 @@ from rest_framework.viewsets import ModelViewSet
 
 from monitors import state
 from monitors.forms.node import start_anew
-from monitors.forms.secret import clean_api_address, has_token, require_keys
+from monitors.forms.secret import OTHER_ADDRESS, clean_api_address, has_token, is_elsewhere, require_keys
 from monitors.models import Node, NodeGroup, Origin
 from monitors.models.token import Scope
 from monitors.nodes import health
@@ -40,6 +40,15 @@ class TokenField(serializers.CharField):
         except Problem as problem:
             raise serializers.ValidationError(problem.messages) from None
         return token
+
+
+def refuse_elsewhere(row: Any, address_field: str, attrs: dict[str, Any]) -> None:
+    """Refuse a new address of a node or group whose stored token is for the one before."""
+    if row is None or "token" in attrs or not has_token(row):
+        return
+    now = attrs.get(address_field)
+    if now and is_elsewhere(getattr(row, address_field), now):
+        raise serializers.ValidationError({"token": OTHER_ADDRESS})
 
 
 class NodeSerializer(serializers.ModelSerializer[Node]):
@@ -86,6 +95,7 @@ class NodeSerializer(serializers.ModelSerializer[Node]):
             if changed:
                 words = f"This is the business of the group {node.found_by}, behind whose address the node was found."
                 raise serializers.ValidationError(dict.fromkeys(changed, words))
+        refuse_elsewhere(node, "url", attrs)
         return attrs
 
     def update(self, instance: Node, validated_data: dict[str, Any]) -> Node:

@@ -16,6 +16,8 @@ REACHED_BY = {"url", "new_token", "remove_token", "verify_tls", "ca_certificate"
 class NodeForm(SecretForm):
     """A node; of one that was found, token and TLS are its group's."""
 
+    address_field = "url"
+
     groups = forms.ModelMultipleChoiceField(
         NodeGroup.objects.filter(is_all=False),
         label="Node groups",

@@ -15,6 +15,8 @@ from monitors.nodes.resolve import is_address
 class NodeGroupForm(SecretForm):
     """Members by hand, by DNS, or by their own announcement."""
 
+    address_field = "address"
+
     class Meta:
         model = NodeGroup
         fields = ["name", "description", "nodes", "address", "verify_tls", "ca_certificate"]

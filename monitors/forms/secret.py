@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 from django import forms
 from django.core.exceptions import ValidationError
 
 from monitors.secrets import KeyProblem, ensure_key_file, key_ring, validate_token
 
+OTHER_ADDRESS = "The stored token is for the address before: write the token of the new one, or remove it."
+
 
 class SecretForm(forms.ModelForm):
-    """Of a model with a `token`."""
+    """Of a model with a `token`, which is for `address_field` and goes nowhere else."""
+
+    address_field: ClassVar[str]
 
     new_token = forms.CharField(
         label="Token",
@@ -26,6 +31,15 @@ class SecretForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         if has_token(self.instance):
             self.fields["new_token"].help_text = "One is stored and not shown. Empty: it stays."
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        found = self.cleaned_data
+        is_told = found.get("new_token") or found.get("remove_token") or "new_token" in self.errors
+        before, now = self.initial.get(self.address_field, ""), found.get(self.address_field)
+        if now and not is_told and has_token(self.instance) and is_elsewhere(before, now):
+            self.add_error("new_token", OTHER_ADDRESS)
+        return cleaned
 
     def clean_new_token(self) -> str:
         token: str = self.cleaned_data["new_token"]
@@ -45,6 +59,16 @@ class SecretForm(forms.ModelForm):
 def has_token(row: Any) -> bool:
     """Also one that cannot be read: it can be written anew or removed."""
     return bool(row.token or getattr(row.token, "stored", ""))
+
+
+def is_elsewhere(before: str, now: str) -> bool:
+    """Whether somebody else may listen there: another scheme, host or port. A token must not follow by itself."""
+    return _origin(before) != _origin(now)
+
+
+def _origin(address: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(address)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
 def require_keys(*args: Any) -> None:

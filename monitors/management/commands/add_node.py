@@ -9,6 +9,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from monitors.forms.secret import has_token, is_elsewhere
 from monitors.models import Node
 from monitors.nodes import health
 
@@ -38,7 +39,7 @@ class Command(BaseCommand):
         **options: Any,
     ) -> None:
         node = Node.objects.filter(name=name).first() or Node(name=name)
-        node.url, node.verify_tls = url.rstrip("/"), not insecure
+        before, node.url, node.verify_tls = node.url, url.rstrip("/"), not insecure
         try:
             if token_file is not None:
                 node.token = token_file.read_text().split()[0]
@@ -52,6 +53,8 @@ class Command(BaseCommand):
             node.full_clean()
         except ValidationError as error:
             raise CommandError("; ".join(error.messages)) from None
+        if token_file is None and has_token(node) and is_elsewhere(before, node.url):
+            raise CommandError(f"the stored token of {name} is for {before}: give that of {url} by --token-file")
         node.save()
         problem = health.check(node, time.time()) if check else ""
         if problem:

@@ -49,6 +49,24 @@ def test_an_edit_of_the_address_begins_anew(operator: Client, stub: StubNode, no
     assert (found.status, found.failures, found.error, found.complete_until) == ({}, 0, "", None)
 
 
+@pytest.mark.parametrize("kind", ["nodes", "node-groups"])
+def test_a_token_does_not_follow_to_another_address(operator: Client, kind: str) -> None:
+    field, model = ("url", Node) if kind == "nodes" else ("address", NodeGroup)
+    row = model.objects.create(name="n", token="secret", **{field: "http://cstor.test:8801"})
+    path = f"/api/v1/{kind}/{row.pk}/"
+    for elsewhere in ("https://cstor.test:8801", "http://other.test:8801", "http://cstor.test:8802"):
+        answer = operator.patch(path, {field: elsewhere}, content_type=JSON)
+        assert answer.status_code == 400 and "address before" in answer.json()["token"][0]
+    assert operator.patch(path, {field: "http://CSTOR.test:8801/"}, content_type=JSON).status_code == 200
+    row.refresh_from_db()
+    assert row.token == "secret"
+    for token in ("new", ""):
+        address = f"http://now{token}.test:8801"
+        assert operator.patch(path, {field: address, "token": token}, content_type=JSON).status_code == 200
+        row.refresh_from_db()
+        assert (getattr(row, field), row.token) == (address, token)
+
+
 @pytest.mark.parametrize(
     ("said", "field", "words"),
     [

@@ -117,6 +117,9 @@ def test_it_tries_what_a_form_has_before_it_is_saved(stub: StubNode, node: Node)
     assert "refused our token" in client.post("/nodes/try/", said | {"new_token": ""}).content.decode()
     Node.objects.update(token="t")
     assert "accepted" in client.post("/nodes/try/", said | {"new_token": "", "pk": node.pk}).content.decode()
+    Node.objects.update(url="http://127.0.0.1:9")
+    page = client.post("/nodes/try/", said | {"new_token": "", "pk": node.pk}).content.decode()
+    assert "address before" in page and "accepted" not in page, "the stored token goes nowhere else"
     page = client.post("/nodes/try/", {"url": "x", "ca_certificate": "nonsense"}).content.decode()
     assert "http://HOST:PORT" in page and "no PEM certificate" in page
     assert Node.objects.get().status == {}, "nothing is kept"
