@@ -164,8 +164,8 @@ def binary(name: str) -> Path:
 
 
 def shared_buffers_mb() -> int:
-    """An eighth of the memory we may use, in MB. Every series of every monitor writes to its own place of an index: where
-    these pages do not fit, each row costs a read and a write of 8 kB."""
+    """An eighth of the memory we may use, in MB. Every series of every monitor writes to its own place of an index:
+    where these pages do not fit, each row costs a read and a write of 8 kB."""
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     with contextlib.suppress(OSError, ValueError):  # no limit of a container, or none that is a number
         memory = min(memory, int(MEMORY_LIMIT.read_text()))
