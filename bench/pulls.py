@@ -19,7 +19,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.samples_answers import BY, recorded
+from bench.samples_answers import BY, STEP, Bucket, read, recorded
 from bench.table import table, verdict
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -66,10 +66,10 @@ def _bench(size: Size) -> int:
     with tempfile.TemporaryDirectory(prefix="cclear-bench-") as name, ExitStack() as stack:
         folder = Path(name)
         folder.chmod(0o755)  # as root the servers run as a system user
-        lines = _answers(folder)
+        buckets = _answers(folder)
         _services(stack, folder / "data")
         _migrate()
-        stub, ports = _stub(stack, folder, lines, size.nodes)
+        stub, ports = _stub(stack, folder / "answers", size.nodes)
         _make(size, ports)
         log = stack.enter_context((folder / "log").open("w+"))
         said = {"stdout": log.fileno(), "stderr": log.fileno()}
@@ -79,7 +79,7 @@ def _bench(size: Size) -> int:
         before = _cpu(processes, folder)
         seen = _watch(size.seconds, 1.0)
         used = {name: now - before.get(name, 0.0) for name, now in _cpu(processes, folder).items()}
-        _print(size, seen, used, sum(line.count(b",", *_span(line)) + 1 for line in lines) / len(lines))
+        _print(size, seen, used, sum(bucket.rows for bucket in buckets) / len(buckets))
         return _failed(folder)
 
 
@@ -94,15 +94,12 @@ def _failed(folder: Path) -> int:
     return 1 if errors else 0
 
 
-def _span(line: bytes) -> tuple[int, int]:
-    start = line.index(b'"t":[')
-    return start, line.index(b"]", start)
-
-
-def _answers(folder: Path) -> list[bytes]:
-    """Recorded buckets of the lab's traffic that have about as many groups as are asked for."""
-    lines = recorded(folder, 60, PER_RANKING)
-    return lines[2:] or lines
+def _answers(folder: Path) -> list[Bucket]:
+    """Recorded buckets of the lab's traffic that have about as many groups as are asked for, written to a file."""
+    buckets = read(recorded(folder, 60, PER_RANKING))
+    buckets = buckets[2:] or buckets
+    (folder / "answers").write_bytes(b"".join(bucket.frame(0, 1, STEP) for bucket in buckets))
+    return buckets
 
 
 def _services(stack: ExitStack, data: Path) -> None:
@@ -127,9 +124,7 @@ def _migrate() -> None:
     call_command("migrate", verbosity=0)
 
 
-def _stub(stack: ExitStack, folder: Path, lines: list[bytes], nodes: int) -> tuple[subprocess.Popen[str], list[int]]:
-    file = folder / "answers"
-    file.write_bytes(b"\n".join(lines))
+def _stub(stack: ExitStack, file: Path, nodes: int) -> tuple[subprocess.Popen[str], list[int]]:
     with ExitStack() as held:
         probes = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(nodes)]
         ports = [probe.getsockname()[1] for probe in probes]

@@ -1,8 +1,6 @@
 """Nodes that answer what a real one was recorded to answer, shifted in time: `python -m bench.pulls_stub FILE PORT...`.
 
-All of them live in one process and cost next to nothing: the recording is cut at the places where numbers change, and
-an answer is these pieces with the numbers of the question. Whoever asks for several buckets at once gets the first
-recorded one for each.
+All of them live in one process and cost next to nothing: an answer is the recorded bytes with other times.
 """
 
 from __future__ import annotations
@@ -12,61 +10,31 @@ import json
 import re
 import sys
 import time
-from base64 import b64decode, b64encode
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
-STEP = 10
+from bench.samples_answers import STEP, Bucket, read
+from monitors.nodes.frame import MEDIA_TYPE
+
 # A real node is complete after its reorder window and a second.
 HOLDS_BACK_S = 2.0
-SHIFT_S = int(__import__("os").environ.get("SHIFT", "0"))
 _QUERY = re.compile(rb'"id":\s*"?(\d+)"?.*?"from":\s*(\d+),\s*"to":\s*(\d+)', re.DOTALL)
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\n"
 _LENGTH = re.compile(rb"content-length:\s*(\d+)", re.IGNORECASE)
 
 
 class Recording:
-    """Lines of `POST series`, one per bucket, ready to be told for any time."""
+    """Answers by bucket; whoever asks for several buckets at once gets the first recorded one for each."""
 
-    def __init__(self, lines: list[bytes]) -> None:
-        self._columns = [json.loads(line)["columns"] for line in lines]
-        self.rows = [len(columns["t"]) for columns in self._columns]
-        self.texts = [self._text(number, 1) for number in range(len(lines))]
-        self.several = lru_cache(maxsize=400)(self._several)
+    def __init__(self, buckets: list[Bucket]) -> None:
+        self._buckets = buckets
 
     def answer(self, name: bytes, start: int, stop: int, complete: float) -> bytes:
-        """One line: the buckets of [start, stop) that are complete."""
+        """One frame: the buckets of [start, stop) that are complete."""
         end = min(stop, int(complete) // STEP * STEP)
         buckets = max(0, (end - start) // STEP)
-        number = start // STEP % len(self.rows)
-        rows = self.rows[number] if buckets == 1 else self.rows[0]
-        times = b",".join((b"%d," % (start + STEP * n)) * rows for n in range(buckets)).replace(b",,", b",")[:-1]
-        head = b'{"id":"%s","step":%d,"complete_until":%f,"observed":[[%d,%d]],"kept_from":null,"revisions":{}'
-        head %= name, STEP, complete, start, max(start, end)
-        text = self.texts[number] if buckets == 1 else self.several(buckets)
-        return b'%s,"columns":{"t":[%s]%s}}\n' % (head, times, text)
-
-    def _several(self, buckets: int) -> bytes:
-        return self._text(0, buckets)
-
-    def _text(self, number: int, times: int) -> bytes:
-        """All columns but the times, so many buckets after each other."""
-        parts = []
-        for name, column in self._columns[number].items():
-            if name != "t":
-                parts.append(f",{json.dumps(name)}:{json.dumps(_repeated(column, times), separators=(',', ':'))}")
-        return "".join(parts).encode()
-
-
-def _repeated(column: Any, times: int) -> Any:
-    if column is None:
-        return None
-    if isinstance(column, dict):
-        pairs = b64encode(b64decode(column["pairs"]) * times).decode()
-        return {"lengths": column["lengths"] * times, "pairs": pairs}
-    return column * times
+        bucket = self._buckets[start // STEP % len(self._buckets) if buckets == 1 else 0]
+        return bucket.frame(start, buckets, complete, name.decode())
 
 
 async def serve(recording: Recording, ports: list[int]) -> None:
@@ -91,13 +59,13 @@ async def serve(recording: Recording, ports: list[int]) -> None:
 
 
 def _answer(recording: Recording, head: bytes, body: bytes, began: int) -> Iterator[bytes]:
-    """A response in parts: each line leaves at once, as a real node's does."""
+    """A response in parts: each frame leaves at once, as a real node's does."""
     complete = time.time() - HOLDS_BACK_S
     if head.startswith(b"POST"):
-        yield _HEAD % b"application/x-ndjson" + b"Transfer-Encoding: chunked\r\n\r\n"
+        yield _HEAD % MEDIA_TYPE.encode() + b"Transfer-Encoding: chunked\r\n\r\n"
         for name, low, high in _QUERY.findall(body):
-            line = recording.answer(name, int(low), int(high), complete)
-            yield b"%x\r\n%s\r\n" % (len(line), line)
+            frame = recording.answer(name, int(low), int(high), complete)
+            yield b"%x\r\n%s\r\n" % (len(frame), frame)
         yield b"0\r\n\r\n"
         return
     status = {"name": "stub", "version": "recorded", "mode": "capture", "now": time.time(), "kept_from": began}
@@ -106,4 +74,4 @@ def _answer(recording: Recording, head: bytes, body: bytes, began: int) -> Itera
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(Recording(Path(sys.argv[1]).read_bytes().splitlines()), [int(port) for port in sys.argv[2:]]))
+    asyncio.run(serve(Recording(read(Path(sys.argv[1]).read_bytes())), [int(port) for port in sys.argv[2:]]))

@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
-from bench.samples_answers import BY, answers, recorded
+from bench.samples_answers import BY, answers, read, recorded
 from bench.table import table, verdict
 
 HEAD = ("what", "rows/s", "wall s", "client CPU s", "server CPU s", "rows/s per CPU s", "target")
@@ -49,11 +49,11 @@ def main() -> int:
     options = parser.parse_args()
     batches, rounds = (2, 1) if options.quick else (options.batches, options.rounds)
     with tempfile.TemporaryDirectory() as folder:
-        lines = recorded(Path(folder), 30 if options.quick else 130, 20 if options.quick else 100)
+        buckets = read(recorded(Path(folder), 30 if options.quick else 130, 20 if options.quick else 100))
         with database(Path(folder) / "data") as (server, pid):
             from bench.samples_writing import Writing
 
-            writing = Writing(pid, list(answers(lines, START, batches)), Path(folder) / "rows")
+            writing = Writing(pid, list(answers(buckets, START, batches)), Path(folder) / "rows")
             pulled, parsed, copied = [], [], []
             for _ in range(rounds):
                 parsed.append(writing.parse())

@@ -17,6 +17,7 @@ from bench.samples_answers import BY, STEP
 from bench.series import cpu_s
 from cclear.services.postgres import binary
 from monitors.models import Monitor, Node, Pull
+from monitors.nodes.frame import Stream, opened
 from monitors.pulls.normalize import normalize
 from monitors.pulls.plan import Window
 from monitors.series import partitions, write
@@ -30,7 +31,7 @@ FOLDED_MONITORS = 24
 
 
 class Writing:
-    """A node, its monitors, and the answers that all of them get: one line for each of a batch."""
+    """A node, its monitors, and the answers that all of them get: one frame for each of a batch."""
 
     def __init__(self, backend: int, answers: list[tuple[int, bytes]], file: Path) -> None:
         self._backend, self._answers, self._file = backend, answers, file
@@ -38,26 +39,26 @@ class Writing:
         # Groups are numbered per monitor, addresses checked once: as in a worker that has been running.
         self._monitors = [Monitor.objects.create(name=f"bench {n}", resolution=STEP) for n in range(MONITORS)]
         self._columns = ""
-        for t, line in answers[:1]:
-            self._batch(t, line)
+        for t, frame in answers[:1]:
+            self._batch(t, frame)
         partitions.ensure(STEP, [t for t, _ in answers])
 
     def pull(self) -> Run:
         """Everything between the answer's bytes and the end of the transaction, one batch after the other."""
         self._empty()
         begun = self._clock()
-        rows = sum(self._write(t, line) for t, line in self._answers)
+        rows = sum(self._write(t, frame) for t, frame in self._answers)
         return self._since(begun, rows)
 
-    def _write(self, t: int, line: bytes) -> int:
-        brought = self._batch(t, line)
+    def _write(self, t: int, frame: bytes) -> int:
+        brought = self._batch(t, frame)
         write.prepare(brought)
         return write.store(self._node.pk, self._lease(), brought, t + STEP).rows
 
     def parse(self) -> Run:
         """The first part of that, by itself."""
         begun = self._clock()
-        rows = sum(len(a.rows) for t, line in self._answers for one in self._batch(t, line) for _, a in one.answers)
+        rows = sum(len(a.rows) for t, frame in self._answers for one in self._batch(t, frame) for _, a in one.answers)
         return self._since(begun, rows)
 
     def copy_by_psql(self, url: str) -> Run:
@@ -127,10 +128,13 @@ class Writing:
         if len(set(sums)) > 1:
             raise SystemExit(f"the tiers differ: {sums} bytes of {rows} rows")
 
-    def _batch(self, t: int, line: bytes) -> list[Brought]:
+    def _batch(self, t: int, frame: bytes) -> list[Brought]:
         window, found = Window(t, t + STEP), []
         for monitor in self._monitors:
-            answer = normalize(orjson.loads(line), window, STEP, BY, 1, t + STEP)
+            stream = Stream(iter([frame]), len(frame))
+            told = opened(orjson.loads(stream.line() or b""), stream)
+            assert told is not None
+            answer = normalize(told, window, STEP, BY, 1, t + STEP)
             found.append(Brought(monitor.pk, 1, STEP, t + 2 * STEP, ((window, answer),)))
         return found
 

@@ -1,8 +1,9 @@
 """POST and GET series: analytics of conversations, of links and of the node itself.
 
 Questions are those of cstor/store/query.py, answers those of answer.py. POST takes up to 200 questions and answers
-NDJSON, a line for each in turn; a question that is wrong gets a line {"id": ..., "error": {problem}}, the others their
-answers. GET asks one question by its parameters and answers JSON.
+NDJSON, a line for each in turn (to who accepts them with `packed` questions, frames: answer_frame.py); a question that
+is wrong gets a line {"id": ..., "error": {problem}}, the others their answers. GET asks one question by its parameters
+and answers JSON.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from rest_framework.views import APIView
 from cstor.api.problems import Problem, bad_request
 from cstor.api.readers import series_reader
 from cstor.api.times import read_seconds
+from cstor.store.answer_frame import MEDIA_TYPE, as_frame
 from cstor.store.answer_text import as_text
 from cstor.store.series import Answer
 from wire.filters.error import FilterError
@@ -51,8 +53,10 @@ class SeriesView(APIView):
         if len(queries) > MAX_QUERIES:
             raise bad_request(f"{len(queries)} queries are too many for one call; send at most {MAX_QUERIES}")
         encoding = request.query_params.get("encoding")
-        lines, packed = shrunk(_lines(queries, encoding), request)
-        return StreamingHttpResponse(lines, content_type="application/x-ndjson", headers=packed)
+        in_frames = MEDIA_TYPE in request.headers.get("Accept", "")
+        lines, packed = shrunk(_lines(queries, encoding, in_frames), request)
+        kind = MEDIA_TYPE if in_frames else "application/x-ndjson"
+        return StreamingHttpResponse(lines, content_type=kind, headers=packed)
 
     @extend_schema(
         parameters=[OpenApiParameter(name, OpenApiTypes.STR) for name in _TEXTS]
@@ -71,7 +75,7 @@ class SeriesView(APIView):
 def shrunk(parts: Iterable[bytes], request: Request) -> tuple[Iterable[bytes], dict[str, str]]:
     """Parts of a body as the client takes them, and the headers that say so: level 1 of gzip takes a fifth of the time
     of the usual level 6, which costs more than the answer itself, and its output is a tenth larger."""
-    headers = {"Vary": "Accept-Encoding"}
+    headers = {"Vary": "Accept, Accept-Encoding"}
     if "gzip" not in request.headers.get("Accept-Encoding", ""):
         return parts, headers
     return _gzipped(parts), headers | {"Content-Encoding": "gzip"}
@@ -85,10 +89,13 @@ def _gzipped(parts: Iterable[bytes]) -> Iterator[bytes]:
     yield packer.flush()
 
 
-def _lines(queries: list[Any], encoding: str | None) -> Iterator[bytes]:
+def _lines(queries: list[Any], encoding: str | None, in_frames: bool) -> Iterator[bytes]:
     raws = [_prepared(query, encoding) for query in queries]
     for raw, answer in zip(raws, series_reader().answers(raws), strict=True):
-        yield _line(raw, answer) + b"\n"
+        if in_frames and isinstance(answer, Answer) and answer.query.packed:
+            yield as_frame(answer)
+        else:
+            yield _line(raw, answer) + b"\n"
 
 
 def _prepared(raw: Any, encoding: str | None) -> Any:

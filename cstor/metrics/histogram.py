@@ -21,6 +21,8 @@ FIRST_BIN_NS = 1000
 COUNT_BITS = 21
 COUNT_MAX = (1 << COUNT_BITS) - 1
 PAIR = np.dtype("<u4")
+DENSE_FROM = 8  # bins to look at for each pair: counting them all is quicker than sorting the pairs
+CACHED_PAIRS = 1 << 15
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -65,10 +67,12 @@ def build(owners: Ints, bins: Ints, counts: Ints, n: int) -> Cells:
     """Cells 0..n-1 out of (cell, bin, count) triples in any order; equal bins of a cell are added up."""
     if len(owners) == 0:
         return empty(n)
-    key = owners * (LAST_BIN + 1) + bins
-    # Cells that were stored compact come back in order: most merges over time have nothing to sort or add. Many cells
-    # into few are counted per bin, which needs no sorting either.
-    if n * (LAST_BIN + 1) < len(key):
+    low = int(bins.min())
+    span = int(bins.max()) - low + 1
+    key = owners * span + (bins - low)
+    # Cells that were stored compact come back in order: most merges over time have nothing to sort or add. Where most
+    # bins occur they are counted, which needs no sorting either.
+    if n * span < DENSE_FROM * len(key):
         dense = np.bincount(key, weights=counts)
         key = np.flatnonzero(dense)
         counts = dense[key].astype(np.int64)
@@ -78,8 +82,9 @@ def build(owners: Ints, bins: Ints, counts: Ints, n: int) -> Cells:
         key, counts = key[starts], np.add.reduceat(counts, starts)
     if counts.max() > COUNT_MAX:
         key, counts = _split_large(key, counts)
-    pairs = ((key % (LAST_BIN + 1)) << COUNT_BITS | counts).astype(PAIR)
-    return Cells(np.bincount(key // (LAST_BIN + 1), minlength=n).astype(np.int64), pairs)
+    owners = key // span
+    pairs = ((key - owners * span + low) << COUNT_BITS | counts).astype(PAIR)
+    return Cells(np.bincount(owners, minlength=n).astype(np.int64), pairs)
 
 
 def _sorted(key: Ints, counts: Ints) -> tuple[Ints, Ints]:
@@ -128,7 +133,14 @@ def compact(cells: Cells) -> Cells:
     """The same cells with each bin once, ascending: what concatenation left behind is added up."""
     if _is_compact(cells):
         return cells
-    return _merge_all(cells, np.arange(len(cells.lengths)), len(cells.lengths))
+    stops, parts, first, start = np.cumsum(cells.lengths), [], 0, 0
+    while first < len(stops):  # so many cells at once as stay in the cache
+        last = max(first + 1, int(np.searchsorted(stops, start + CACHED_PAIRS, side="right")))
+        stop = int(stops[last - 1])
+        part = Cells(cells.lengths[first:last], cells.pairs[start:stop])
+        parts.append(_merge_all(part, np.arange(last - first), last - first))
+        first, start = last, stop
+    return Cells(np.concatenate([part.lengths for part in parts]), np.concatenate([part.pairs for part in parts]))
 
 
 def _is_compact(cells: Cells) -> bool:

@@ -44,6 +44,22 @@ def _word(value: Any) -> bytes:
     return _dumped(value)
 
 
+def word_columns(answer: Answer) -> Iterator[tuple[str, bytes]]:
+    """The columns that are no numbers: keys, `is_other`, and `is_total` where totals were asked for."""
+    groups = answer.rows.group.tolist()
+    totals = 0 if answer.totals is None else len(answer.totals.t)
+
+    def column(words: list[bytes], of_totals: bytes) -> bytes:
+        return b"[" + b",".join([words[group] for group in groups] + [of_totals] * totals) + b"]"
+
+    for key, texts in key_texts(answer).items():
+        # The folded rest is group -1: the last of the words.
+        yield key, column([*map(_word, texts), b"null"], b"null")
+    yield "is_other", column([b"false"] * len(answer.keys) + [b"true"], b"false")
+    if answer.totals is not None:
+        yield "is_total", column([b"false"] * (len(answer.keys) + 1), b"true")
+
+
 class _Writer:
     """Column by column, total rows last."""
 
@@ -51,18 +67,12 @@ class _Writer:
         self._answer = answer
         self._parts = [answer.rows] if answer.totals is None else [answer.rows, answer.totals]
         self.rows = sum(len(part.t) for part in self._parts)
-        self._totals = self.rows - len(answer.rows.t)
         self._out = np.empty(DIGITS * self.rows + 1, np.uint8)
 
     def columns(self) -> Iterator[tuple[str, bytes]]:
         answer, query = self._answer, self._answer.query
         yield "t", self._integers([part.t for part in self._parts], _NEVER)
-        for key, texts in key_texts(answer).items():
-            # The folded rest is group -1: the last of the words.
-            yield key, self._words([*map(_word, texts), b"null"], b"null")
-        yield "is_other", self._words([b"false"] * len(answer.keys) + [b"true"], b"false")
-        if answer.totals is not None:
-            yield "is_total", self._words([b"false"] * (len(answer.keys) + 1), b"true")
+        yield from word_columns(answer)
         for base in query.scalars:
             columns, absent = [part.scalars[base] for part in self._parts], absent_value(base)
             if query.packed and all(is_all(column, absent) for column in columns):
@@ -72,11 +82,6 @@ class _Writer:
         for base in query.histograms:
             cells = [part.cells[base] for part in self._parts]
             yield base, self._packed(cells) if query.packed else self._lists(cells)
-
-    def _words(self, words: list[bytes], of_totals: bytes) -> bytes:
-        """A word by group; and one for the totals."""
-        rows = [words[group] for group in self._answer.rows.group.tolist()] + [of_totals] * self._totals
-        return b"[" + b",".join(rows) + b"]"
 
     def _integers(self, columns: Sequence[np.ndarray], absent: int) -> bytes:
         at = 0

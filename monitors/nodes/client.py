@@ -23,6 +23,7 @@ from django.core.exceptions import ValidationError
 
 from monitors.nodes.certificate import told_certificate
 from monitors.nodes.deadline import until
+from monitors.nodes.frame import MEDIA_TYPE, Stream, TooLong, Torn, opened
 from monitors.nodes.tls import Trust, TrustAdapter, refusal
 from monitors.secrets import UNREADABLE, Unreadable, validate_token
 
@@ -88,22 +89,31 @@ class NodeClient:
             body = _json(response, self._body(response))
         return body["metrics"] if isinstance(body, dict) else body
 
-    def series(self, queries: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-        """One dict per answered query, as they arrive. Lines that cannot be read are counted and left out."""
+    def series(self, queries: list[dict[str, Any]], as_arrays: bool = False) -> Iterator[dict[str, Any]]:
+        """One dict per answered query, as they arrive. Lines that cannot be read are counted and left out. `as_arrays`
+        asks for columns that need no reading (monitors/nodes/frame.py); a node may answer lists even so."""
         self.unreadable_lines = 0
-        body, kind = orjson.dumps({"queries": queries}), {"Content-Type": "application/json"}
-        with self._call("POST", "series", params={"encoding": "packed"}, data=body, headers=kind) as response:
+        body, headers = orjson.dumps({"queries": queries}), {"Content-Type": "application/json"}
+        if as_arrays:
+            headers["Accept"] = f"{MEDIA_TYPE}, */*;q=0.5"
+        with self._call("POST", "series", params={"encoding": "packed"}, data=body, headers=headers) as response:
             if "html" in response.headers.get("Content-Type", ""):
                 raise NodeError("answered a web page instead of series: is this the address of a cStor node?")
-            for line in _lines(self._chunks(response)):
-                try:
-                    answer = orjson.loads(line)
-                except ValueError:
-                    answer = None
-                if isinstance(answer, dict):
-                    yield answer
-                else:
-                    self.unreadable_lines += 1
+            is_framed = MEDIA_TYPE in response.headers.get("Content-Type", "")
+            stream = Stream(self._chunks(response), MAX_LINE_BYTES)
+            try:
+                while (line := stream.line()) is not None:
+                    answer = _object(line)
+                    if answer is not None and is_framed and "bytes" in answer:
+                        answer = opened(answer, stream)
+                    if answer is not None:
+                        yield answer
+                    else:
+                        self.unreadable_lines += 1
+            except TooLong:
+                raise NodeError(f"sent one answer of more than {MAX_LINE_BYTES >> 20} MB") from None
+            except Torn:
+                raise NodeError(f"the answer of {urlsplit(self.url).netloc} broke off") from None
 
     def sessions(self, **params: Any) -> dict[str, Any]:
         """Connections, newest first: filter, from, to, order, limit, cursor."""
@@ -245,23 +255,13 @@ def _certificate(response: requests.Response) -> dict[str, Any] | None:
     return told_certificate(getattr(getattr(response.raw, "connection", None), "presented", None))
 
 
-def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    rest: list[bytes] = []
-    held = 0
-    for chunk in chunks:
-        *whole, last = chunk.split(b"\n")
-        for piece in whole:
-            line = b"".join([*rest, piece])
-            rest, held = [], 0
-            if line.strip():
-                yield line
-        rest.append(last)
-        held += len(last)
-        if held > MAX_LINE_BYTES:
-            raise NodeError(f"sent one answer of more than {MAX_LINE_BYTES >> 20} MB")
-    line = b"".join(rest)
-    if line.strip():
-        yield line
+def _object(line: bytes) -> dict[str, Any] | None:
+    """The JSON object of a line, None if it has none."""
+    try:
+        answer = orjson.loads(line)
+    except ValueError:
+        return None
+    return answer if isinstance(answer, dict) else None
 
 
 def _json(response: requests.Response, body: bytes) -> Any:

@@ -161,7 +161,7 @@ def _fetch(node: Node, jobs: Sequence[Job], now: float) -> str:
     give_up = time.monotonic() + backfill.BACKFILL_S
     is_full = False
     try:
-        for answer in client.series([query for *_, query in asked]):
+        for answer in client.series([query for *_, query in asked], as_arrays=True):
             if (entry := open_queries.pop(str(answer.get("id")), None)) is not None:
                 job, item = entry
                 rows += job.take(*item, answer, now)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cstor.metrics.histogram import from_bytes, pack, to_bytes
+from cstor.metrics.histogram import Cells, from_bytes, pack, to_bytes
 from monitors.pulls.answer import ABSENT, BadAnswer, Rows
 from monitors.pulls.normalize import normalize
 from monitors.pulls.plan import Window
@@ -134,6 +134,23 @@ def test_it_says_what_is_wrong_with_the_head(change: dict[str, Any], words: str)
     ],
 )
 def test_it_says_what_is_wrong_with_a_column(columns: dict[str, Any], words: str) -> None:
+    with pytest.raises(BadAnswer, match=words):
+        read(answer(columns))
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({"bytes_client": np.array([1, 2, 3])}, "bytes_client has not as many"),
+        ({"bytes_client": np.array([1, 2, 3, -4])}, "bytes_client has a value below 0"),
+        ({"bytes_client": Cells(np.zeros(4, np.int64), np.zeros(0, "<u4"))}, "bytes_client has not as many"),
+        ({"server_port": np.array([1, 2, 3, 4])}, "server_port has not as many"),
+        ({"t": Cells(np.zeros(4, np.int64), np.zeros(0, "<u4"))}, "column t"),
+        ({"response_time": np.array([1, 2, 3, 4])}, "response_time is not packed"),
+        ({"response_time": Cells(np.zeros(3, np.int64), np.zeros(0, "<u4"))}, "response_time has not as many"),
+    ],
+)
+def test_it_says_what_is_wrong_with_a_column_of_a_frame(columns: dict[str, Any], words: str) -> None:
     with pytest.raises(BadAnswer, match=words):
         read(answer(columns))
 
