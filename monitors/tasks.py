@@ -56,7 +56,7 @@ def look_behind(group_id: int) -> None:
 @shared_task(name="monitors.tasks.rollup")
 def rollup() -> None:
     """Every few seconds: fold the runs that are due."""
-    rollups.roll_up(time.time())
+    rollups.roll_up(time.time(), between=rollups.give_way)
 
 
 @shared_task(name="monitors.tasks.follow_labels")

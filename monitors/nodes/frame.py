@@ -94,15 +94,14 @@ def opened(answer: dict[str, Any], stream: Stream) -> dict[str, Any] | None:
         return None
     numbers = np.frombuffer(data[:start], NUMBER).reshape(shape)
     pairs = np.frombuffer(data, PAIR, offset=start) if start < size else np.zeros(0, PAIR)
+    lengths = numbers[len(integers) :]
+    if ((lengths < 0) | (lengths > len(pairs))).any():
+        return None
+    stops = np.cumsum([0, *lengths.sum(axis=1)]).tolist()
     columns |= dict(zip(integers, numbers, strict=False))
-    at = 0
-    for name, lengths in zip(histograms, numbers[len(integers) :], strict=True):
-        if lengths.min(initial=0) < 0 or lengths.max(initial=0) > len(pairs):
-            return None
-        stop = at + int(lengths.sum())
-        columns[name] = Cells(lengths, pairs[at:stop])
-        at = stop
-    return answer if at == len(pairs) else None
+    for number, name in enumerate(histograms):
+        columns[name] = Cells(lengths[number], pairs[stops[number] : stops[number + 1]])
+    return answer if stops[-1] == len(pairs) else None
 
 
 def _is_count(value: Any) -> bool:

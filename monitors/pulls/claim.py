@@ -85,6 +85,21 @@ def claim_status(now: float) -> list[int]:
         return sorted(node for (node,) in cursor.fetchall())
 
 
+def waiting_s(now: float) -> float:
+    """For how long the pull has been due that waits longest, of those that nothing but a free worker keeps waiting."""
+    moment = dt.datetime.fromtimestamp(now, UTC)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT extract(epoch FROM %(now)s - min(p.next_run))::float8 FROM monitors_pull p"
+            " JOIN monitors_target t ON t.monitor_id = p.monitor_id AND t.node_id = p.node_id"
+            " JOIN monitors_monitor m ON m.id = p.monitor_id AND m.enabled"
+            " JOIN monitors_node n ON n.id = p.node_id AND n.enabled"
+            " WHERE p.next_run <= %(now)s AND p.failures = 0 AND (n.retry_at IS NULL OR n.retry_at <= %(now)s)",
+            {"now": moment},
+        )
+        return float(cursor.fetchone()[0] or 0.0)
+
+
 def due_now(monitor_ids: list[int] | None = None, node_ids: list[int] | None = None, now: float = 0.0) -> int:
     """Make pulls due at once, breakers and back-off aside: what "pull now" does. The number of pulls."""
     moment = dt.datetime.fromtimestamp(now, UTC)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from tempfile import SpooledTemporaryFile
 from typing import Any
 
@@ -20,12 +21,19 @@ from cstor.metrics.metric import Subject
 from monitors.intervals import Intervals, clip, union
 from monitors.kinds.kind import subject_of
 from monitors.models import Monitor, Pull
+from monitors.pulls.claim import waiting_s
 from monitors.series import partitions
 from monitors.series.fold import Folding, columns, select_sql
 from monitors.series.tiers import ROLLUPS, RUN_S, UTC, run_of, source_of, table_of, tiers_of
 from monitors.series.write import enqueue
 
+# Looked up at once.
 MAX_RUNS = 500
+# Folded in one transaction: a pull that brings late rows of one of them waits until its end.
+RUNS_TOGETHER = 8
+# Pulls that wait for longer come first.
+LATE_S = 3.0
+MOST_PAUSE_S = 5.0
 # Monitors of one statement: what is sorted for them stays in memory.
 TOGETHER = 4
 # Folded rows of one slice wait for the old ones to be deleted: in memory up to this size.
@@ -35,17 +43,30 @@ COPY_BYTES = 1 << 18
 log = logging.getLogger(__name__)
 
 
-def roll_up(now: float, max_runs: int = MAX_RUNS) -> int:
-    """Fold the runs that are due, finest tier first; the number of runs folded."""
+def roll_up(now: float, max_runs: int = MAX_RUNS, between: Callable[[float], None] | None = None) -> int:
+    """Fold the runs that are due, finest tier first; the number of runs folded. `between` is called after each
+    transaction with the seconds that it took."""
     folded = 0
     for step in ROLLUPS:
         while due := _due(step, now, max_runs):
             partitions.ensure(step, {run for _, run in due})
             _mark_coarser(step, due, now)
-            folded += (n := _fold_claimed(step, due))
+            n = 0
+            for first in range(0, len(due), RUNS_TOGETHER):
+                began = time.monotonic()
+                n += _fold_claimed(step, due[first : first + RUNS_TOGETHER])
+                if between:
+                    between(time.monotonic() - began)
+            folded += n
             if n < max_runs:
                 break
     return folded
+
+
+def give_way(took_s: float) -> None:
+    """While pulls are late, roll-ups take a quarter of their time: the present is worth more than a coarser past."""
+    if waiting_s(time.time()) > LATE_S:
+        time.sleep(min(3 * took_s, MOST_PAUSE_S))
 
 
 def _due(step: int, now: float, max_runs: int) -> list[tuple[int, int]]:

@@ -13,7 +13,7 @@ import pytest
 from django.db import connection
 
 from monitors.models import Monitor, Node, Pull
-from monitors.pulls.claim import BATCH, LEASE_S, claim, claim_status, due_now
+from monitors.pulls.claim import BATCH, LEASE_S, claim, claim_status, due_now, waiting_s
 from monitors.pulls.run import run
 from tests.monitors.clock import NOW, pull
 from tests.monitors.samples import totals
@@ -126,6 +126,21 @@ def test_it_leaves_alone_what_is_switched_off(stub: StubNode, make_monitor: Call
     Pull.objects.update(lease=None, lease_until=None)
     monitor.nodes.clear()
     assert claim(NOW) == [], "no target any more"
+
+
+@pytest.mark.django_db
+def test_it_knows_how_long_pulls_wait_for_a_worker(node: Node, make_monitor: Callable[..., Monitor]) -> None:
+    assert waiting_s(NOW) == 0
+    for name in ("first", "second"):
+        make_monitor(name)
+    claim(NOW)
+    assert waiting_s(NOW + 4) == 4, "leased, but nobody took it yet"
+    Pull.objects.filter(monitor__name="first").update(failures=1)
+    Pull.objects.filter(monitor__name="second").update(next_run="2099-01-01T00:00Z")
+    assert waiting_s(NOW + 4) == 0, "a back-off is no waiting"
+    Pull.objects.update(failures=0)
+    Node.objects.update(retry_at="2099-01-01T00:00Z")
+    assert waiting_s(NOW + 4) == 0, "nor is a breaker"
 
 
 @pytest.mark.django_db

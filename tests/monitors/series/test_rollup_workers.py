@@ -12,8 +12,8 @@ import pytest
 from django.db import connection
 
 from cstor.metrics.histogram import unpack
-from monitors.models import Monitor, Rollup
-from monitors.series import fold
+from monitors.models import Monitor, Pull, Rollup
+from monitors.series import fold, rollup
 from monitors.series.rollup import roll_up
 from tests.monitors.clock import NOW, pull
 from tests.monitors.samples import rows, totals
@@ -59,6 +59,31 @@ def test_it_folds_every_run_once_however_many_work(stub: StubNode, make_monitor:
         assert [sum(totals(monitor, step).values()) for step in TIERS] == [12] * 4
         (row,) = rows(monitor, DAY, "response_time", group_id=0)
         assert unpack(row[3])[1].tolist() == [12]
+
+
+@pytest.mark.django_db
+def test_few_runs_share_a_transaction_and_late_pulls_come_between(
+    stub: StubNode, make_monitor: Callable[..., Monitor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(rollup.RUNS_TOGETHER + 1):
+        make_monitor(f"m{number}", steps=[60])
+    stub.add(NOW - 3000, bytes_client=1)
+    pull()
+    slept: list[float] = []
+    monkeypatch.setattr(rollup.time, "sleep", slept.append)
+    took: list[float] = []
+
+    def between(seconds: float) -> None:
+        took.append(seconds)
+        rollup.give_way(2.0 * len(took))
+
+    Pull.objects.update(next_run="2099-01-01T00:00Z")
+    roll_up(LATER, between=between)
+    assert len(took) == 2 * len(TIERS) and slept == [], "each tier's mark was there, and nobody waited"
+    Pull.objects.update(next_run="2020-01-01T00:00Z")
+    for seconds in (1.0, 60.0):
+        rollup.give_way(seconds)
+    assert slept == [3.0, rollup.MOST_PAUSE_S]
 
 
 @pytest.mark.django_db(transaction=True)
