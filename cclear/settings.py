@@ -110,6 +110,7 @@ X_FRAME_OPTIONS = "DENY"
 
 LANGUAGE_CODE = "en"
 USE_I18N = False
+FORMAT_MODULE_PATH = "cclear.formats"
 USE_TZ = True
 
 STATIC_URL = "static/"

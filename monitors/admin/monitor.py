@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString
 from monitors import editing, history, state
 from monitors.admin import monitor_bulk
 from monitors.admin.badge import badge
+from monitors.builtin import all_nodes
 from monitors.exchange.document import document
 from monitors.forms.choices import kind_choices
 from monitors.forms.monitor import MonitorForm
@@ -90,6 +91,9 @@ class MonitorAdmin(admin.ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Monitor]:
         pulls = Prefetch("pulls", Pull.objects.select_related("node", "monitor"))
         return super().get_queryset(request).prefetch_related(pulls, "nodes", "groups")
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        return {"groups": [all_nodes().pk], **super().get_changeform_initial_data(request)}
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         found = super().get_fieldsets(request, obj)

@@ -13,6 +13,7 @@ from monitors.models import Pull
 from monitors.pulls.answer import Answer, BadAnswer, joined
 from monitors.pulls.normalize import busy_times, normalize
 from monitors.pulls.plan import PROBE_STEP_S, Plan, Probe, Window, next_run, quiet, retry_delay_s
+from monitors.series.keep import RANKED
 from monitors.series.write import Brought
 
 # A monitor that is behind comes again at once, after everybody else had a turn.
@@ -54,7 +55,8 @@ class Job:
         monitor, by = self.monitor, self._what["by"]
         for window in self.plan.windows:
             if by:
-                ranked = {"limit": monitor.top_n, "keep": monitor.keep, "totals": not self._apart}
+                kept = monitor.keep if self._subject in RANKED else []
+                ranked = {"limit": monitor.top_n, "keep": kept, "totals": not self._apart}
                 yield (window, False), self._query(window, monitor.resolution, **ranked)
             if self._apart or not by:
                 yield (window, True), self._query(window, monitor.resolution, by=[])

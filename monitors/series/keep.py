@@ -1,7 +1,8 @@
 """Groups that a monitor asks every node to keep whatever their rank: those that ranked high during the last hour.
 
 A conversation may be spread over nodes and may fall out of one window's top N; asked for by name it stays a series
-without holes. At most 2 N groups; looked up every few minutes, from the folded tier as far as there is one.
+without holes. At most 2 N groups; looked up every few minutes, from the folded tier as far as there is one. A node's
+own counters are few and have no rank: their limit holds them all, and nodes refuse a list of them.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from typing import Any
 
 from django.db import connection
 
+from cstor.metrics.columns import column_of
+from cstor.metrics.metric import Subject
+from monitors.kinds.kind import subject_of
 from monitors.models import Monitor
 from monitors.models.group import GROUP_KEYS
 from monitors.series.tiers import OTHER_GROUP, TOTAL_GROUP, UTC, table_of
@@ -21,6 +25,14 @@ LOOK_BACK_S = 3600
 # The newest rows are not folded yet: of the base tier this much is looked at besides.
 RECENT_S = 120
 ADDRESSES = ("client_ip", "server_ip", "host")
+# What groups are ranked by: the sums of bytes and of failures.
+RANKED: dict[Subject, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "conversations": (
+        ("bytes_client", "bytes_server"),
+        ("refused", "unreachable", "unanswered", "half_open", "client_aborted"),
+    ),
+    "points": (("bytes",), ("drops",)),
+}
 
 
 def refresh(monitors: Sequence[Monitor], now: float) -> None:
@@ -28,7 +40,7 @@ def refresh(monitors: Sequence[Monitor], now: float) -> None:
     moment = dt.datetime.fromtimestamp(now, UTC)
     for monitor in monitors:
         fresh = monitor.keep_at is not None and moment - monitor.keep_at < dt.timedelta(seconds=REFRESH_S)
-        if not fresh and any(key != "node" for key in monitor.keys):
+        if not fresh and any(key != "node" for key in monitor.keys) and subject_of(monitor.kind) in RANKED:
             monitor.keep, monitor.keep_at = _ranked(monitor, int(now)), moment
             # Not save(): this is no edit of the monitor.
             Monitor.objects.filter(pk=monitor.pk, revision=monitor.revision).update(keep=monitor.keep, keep_at=moment)
@@ -39,9 +51,9 @@ def _ranked(monitor: Monitor, now: int) -> list[dict[str, Any]]:
     keys = [key for key in monitor.keys if key in GROUP_KEYS]
     if "vni" in keys:
         keys.append("is_copy")  # nodes group a conversation and its copy apart
-    bytes_sum = "coalesce(bytes_client, 0) + coalesce(bytes_server, 0)"
-    failures = " + ".join(
-        f"coalesce({name}, 0)" for name in ("refused", "unreachable", "unanswered", "half_open", "client_aborted")
+    subject = subject_of(monitor.kind)
+    bytes_sum, failures = (
+        " + ".join(f"coalesce({column_of(subject, name)}, 0)" for name in names) for names in RANKED[subject]
     )
     base = table_of(monitor.resolution)
     folded = table_of(60) if 60 in monitor.steps else base

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -113,6 +114,16 @@ def test_it_pulls_now_and_tests_connections(stub: StubNode, monitor: Monitor) ->
         "/admin/monitors/node/", {"action": "test_connection", "_selected_action": [node.pk]}, follow=True
     )
     assert "Stub answers (stub)" in page.content.decode()
+
+
+def test_a_new_monitor_asks_all_nodes(node: Node) -> None:
+    page = visitor("operator").get("/admin/monitors/monitor/add/").content.decode()
+    assert re.search(r'name="groups"[^>]*checked', page)
+
+
+def test_it_writes_times_as_every_other_page(db: None) -> None:
+    page = visitor("admin").get("/admin/dashboards/dashboard/").content.decode()
+    assert re.search(r'field-changed[^>]*">20\d\d-\d\d-\d\d \d\d:\d\d<', page)
 
 
 def test_it_writes_and_removes_a_token(stub: StubNode, node: Node) -> None:

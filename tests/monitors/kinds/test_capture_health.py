@@ -58,6 +58,20 @@ def test_it_asks_for_the_nodes_own_counters_by_source_thread_and_reason(stub: St
     assert not Pull.objects.exclude(error="").exists()
 
 
+def test_it_goes_on_when_ranked_groups_are_named(stub: StubNode, health: Monitor) -> None:
+    """Nodes refuse a list of their own counters; one may be stored by an older version."""
+    Monitor.objects.filter(pk=health.pk).update(keep=[{"source": "mirror", "thread": "capture-0", "reason": None}])
+    Monitor.objects.update(keep_at=None)
+    later = NOW + 20
+    del stub.calls[:]
+    for lease in claim(later):
+        run(lease, lambda: later)
+    kept = {query["subject"]: query["keep"] for call in stub.calls for query in call["queries"] if "keep" in query}
+    assert kept == {"node": [], "points": []}
+    health.refresh_from_db()
+    assert health.keep_at is None
+
+
 def test_it_covers_what_it_pulled(health: Monitor) -> None:
     (pull,) = health.pulls.all()
     assert pull.covered[0][0] <= START and pull.covered[-1][1] == NOW
