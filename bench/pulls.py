@@ -48,6 +48,7 @@ class Seen(NamedTuple):
     behind_s: list[float]
     rows: int
     seconds: float
+    waiting_runs: list[int]
 
 
 def main() -> int:
@@ -236,7 +237,7 @@ def _watch(seconds: float, every_s: float) -> Seen:
     from django.db import connection
 
     known: dict[tuple[int, int], tuple[float, float | None]] = {}
-    late, behind, rows, first_rows = [], [], 0, None
+    late, behind, waiting, rows, first_rows = [], [], [], 0, None
     began = time.monotonic()
     while time.monotonic() - began < seconds:
         with connection.cursor() as cursor:
@@ -245,6 +246,8 @@ def _watch(seconds: float, every_s: float) -> Seen:
                 " extract(epoch FROM last_run)::float8, upper(covered), rows FROM monitors_pull"
             )
             found = cursor.fetchall()
+            cursor.execute("SELECT count(*) FROM monitors_rollup WHERE due <= now()")
+            waiting.append(cursor.fetchone()[0])
         rows = sum(row[-1] for row in found)
         first_rows = rows if first_rows is None else first_rows
         for monitor, node, due, ran, until, _ in found:
@@ -255,7 +258,7 @@ def _watch(seconds: float, every_s: float) -> Seen:
                     behind.append(ran - until)
             known[monitor, node] = (due, ran)
         time.sleep(max(0.0, every_s - (time.monotonic() - began) % every_s))
-    return Seen(late, behind, rows - (first_rows or 0), time.monotonic() - began)
+    return Seen(late, behind, rows - (first_rows or 0), time.monotonic() - began, waiting)
 
 
 def _print(size: Size, seen: Seen, used: dict[str, float], groups: float) -> None:
@@ -274,6 +277,7 @@ def _print(size: Size, seen: Seen, used: dict[str, float], groups: float) -> Non
             "buckets of 10 s that end 2 s before the node tells them",
         ],
         ["behind at commit, p99", f"{_at(behind, 0.99):.1f} s", ""],
+        ["roll-ups waiting", f"{seen.waiting_runs[-1]:,} runs", f"at the end; {max(seen.waiting_runs):,} at the most"],
     ]
     print(table(("what", "value", "note"), rows) + "\n")
     total = sum(seconds for name, seconds in used.items() if "stub" not in name)
