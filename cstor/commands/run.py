@@ -12,7 +12,6 @@ import logging
 import os
 import signal
 import stat
-import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +19,8 @@ from typing import Any
 
 from cstor.config import node_config, read_config
 from cstor.node import Node
+
+log = logging.getLogger("cstor")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +36,8 @@ def run(options: argparse.Namespace) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     sources = ", ".join(_where(source) for source in config.sources)
-    print(f"cstor {config.api.name}: captures on {sources}, API on http://{config.api.listen}", file=sys.stderr)
+    # By the log: where that lies on the disk that is full, a print would end the node.
+    log.info("%s captures on %s, API on http://%s", config.api.name, sources, config.api.listen)
     try:
         node.run(stopping)
     finally:

@@ -38,6 +38,10 @@ class NodeGroupForm(SecretForm):
 def clean_cluster_address(value: str) -> str:
     """An address behind which several machines can be: one of a single machine is a node."""
     value = clean_api_address(value)
-    if value and is_address(str(urlsplit(value).hostname)):
+    try:
+        host = str(urlsplit(value).hostname)
+    except ValueError:
+        return value  # the model's validator says what is wrong
+    if value and is_address(host):
         raise ValidationError("This is one machine: add it as a node. Here belongs a name that stands for several.")
     return value

@@ -62,8 +62,12 @@ def has_token(row: Any) -> bool:
 
 
 def is_elsewhere(before: str, now: str) -> bool:
-    """Whether somebody else may listen there: another scheme, host or port. A token must not follow by itself."""
-    return _origin(before) != _origin(now)
+    """Whether somebody else may listen there: another scheme, host or port, or an address that is none. A token must
+    not follow by itself."""
+    try:
+        return "\\" in now or _origin(before) != _origin(now)
+    except ValueError:
+        return True
 
 
 def _origin(address: str) -> tuple[str, str | None, int | None]:

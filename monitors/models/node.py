@@ -16,6 +16,7 @@ def validate_http_url(value: str) -> None:
     try:
         parts = urlsplit(value)
         ok = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        ok = ok and "\\" not in value  # requests takes what stands before it for the host, urlsplit what stands behind
     except ValueError:
         ok = False
     if not ok:

@@ -43,7 +43,7 @@ class NodeError(Exception):
     """A node did not do what was asked; the text says what happened in plain words, `status` its HTTP status if any."""
 
     def __init__(self, message: str, status: int | None = None) -> None:
-        super().__init__(message)
+        super().__init__(message.replace("\0", ""))  # PostgreSQL has no text with a NUL
         self.status = status
 
 
@@ -203,6 +203,10 @@ class NodeClient:
         except requests.exceptions.RequestException as error:
             raise NodeError(f"the answer of {host} broke off or is no HTTP: {_innermost(error)}") from None
 
+    def _without_token(self, text: str) -> str:
+        """What we show and log never repeats the token, even where the node's answer does."""
+        return text.replace(self._token, "…") if self._token else text
+
     def _silence(self, host: str) -> str:
         """Which of the limits was reached."""
         if self._deadline is not None and time.monotonic() >= self._deadline:
@@ -214,15 +218,15 @@ class NodeClient:
         try:
             body = json.loads(self._body(response)[:10_000])
             detail = str(body.get("detail") or body.get("title") or "") if isinstance(body, dict) else ""
-            # What we show and log never repeats the token, even where the node's answer does.
-            detail = detail.replace(self._token, "…") if self._token else detail
+            detail = self._without_token(detail)
         except (ValueError, NodeError):
             pass
         status = response.status_code
         if status in (401, 403):
             return f"refused our token ({status}): {detail or 'set the right token in the form of the node'}"
         if status in (301, 302, 307, 308):
-            return f"redirects to {response.headers.get('Location')}: use that address for the node"
+            location = str(response.headers.get("Location"))
+            return f"redirects to {self._without_token(location)}: use that address for the node"
         if status == 404 and not detail:
             return "answered 404: is this the address of a cStor node?"
         return f"answered {status}: {detail or response.reason}"

@@ -92,7 +92,7 @@ def opened(answer: dict[str, Any], stream: Stream) -> dict[str, Any] | None:
     start = shape[0] * rows * NUMBER.itemsize
     if start > size or (size - start) % PAIR.itemsize:
         return None
-    numbers = np.frombuffer(data[:start], NUMBER).reshape(shape)
+    numbers = np.frombuffer(data, NUMBER, start // NUMBER.itemsize).reshape(shape) if start else np.zeros(shape, NUMBER)
     pairs = np.frombuffer(data, PAIR, offset=start) if start < size else np.zeros(0, PAIR)
     lengths = numbers[len(integers) :]
     if ((lengths < 0) | (lengths > len(pairs))).any():

@@ -86,15 +86,17 @@ def claim_status(now: float) -> list[int]:
 
 
 def waiting_s(now: float) -> float:
-    """For how long the pull has been due that waits longest, of those that nothing but a free worker keeps waiting."""
+    """For how long the oldest pull that is due waits, at the median node: a node that is slow makes late its own pulls
+    only, workers without time make late those of all."""
     moment = dt.datetime.fromtimestamp(now, UTC)
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT extract(epoch FROM %(now)s - min(p.next_run))::float8 FROM monitors_pull p"
+            "SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY waited) FROM ("
+            "SELECT greatest(0, extract(epoch FROM %(now)s - min(p.next_run)))::float8 AS waited FROM monitors_pull p"
             " JOIN monitors_target t ON t.monitor_id = p.monitor_id AND t.node_id = p.node_id"
             " JOIN monitors_monitor m ON m.id = p.monitor_id AND m.enabled"
             " JOIN monitors_node n ON n.id = p.node_id AND n.enabled"
-            " WHERE p.next_run <= %(now)s AND p.failures = 0 AND (n.retry_at IS NULL OR n.retry_at <= %(now)s)",
+            " WHERE p.failures = 0 AND (n.retry_at IS NULL OR n.retry_at <= %(now)s) GROUP BY p.node_id) nodes",
             {"now": moment},
         )
         return float(cursor.fetchone()[0] or 0.0)

@@ -81,8 +81,8 @@ class Job:
             return 0
 
     def fail(self, error: str) -> None:
-        """Keep the first error: what follows is often its consequence."""
-        self.error = self.error or error
+        """Keep the first error: what follows is often its consequence. PostgreSQL has no text with a NUL."""
+        self.error = self.error or error.replace("\0", "")
 
     def refuse(self, error: str) -> None:
         """The call as a whole failed: that is the node's trouble, not this monitor's."""

@@ -30,6 +30,8 @@ from monitors.series.tiers import OTHER_GROUP, TOTAL_GROUP
 
 MAX_INT8 = 2**63 - 1
 MAX_NAME = 200
+# A window has 360 buckets at most: so many rows are five thousand groups in each.
+MAX_ROWS = 2_000_000
 
 
 def _names(subject: Subject, is_wanted: Callable[[Base], bool]) -> dict[str, str]:
@@ -61,7 +63,7 @@ def normalize(
     # The bucket in which the node's data begins is pulled as it is.
     kept_from = window.start if head.kept_from is None else head.kept_from // step * step
     start = min(window.stop, max(window.start, kept_from))
-    columns = answer.get("columns", answer)
+    columns = _columns(answer)
     t = _times(columns.get("t"))
     groups, ids = _groups(columns, by, len(t), revision)
     keep, refused = _kept(t, window, step, (start, stop), now)
@@ -83,7 +85,14 @@ def busy_times(answer: dict[str, Any], probe: Probe) -> list[int]:
     head = _Head(answer)
     if head.complete_until < probe.stop:
         raise BadAnswer("the node is not complete over a stretch of its past")
-    return _times(answer.get("columns", answer).get("t")).tolist()
+    return _times(_columns(answer).get("t")).tolist()
+
+
+def _columns(answer: dict[str, Any]) -> dict[str, Any]:
+    columns = answer.get("columns", answer)
+    if not isinstance(columns, dict):
+        raise BadAnswer("columns are missing")
+    return columns
 
 
 class _Head:
@@ -128,10 +137,12 @@ def told_revisions(told: Any) -> dict[str, int]:
 
 
 def _times(column: Any) -> Ints:
+    if not isinstance(column, list | np.ndarray):
+        raise BadAnswer("column t is missing or not of whole seconds")
+    if len(column) > MAX_ROWS:
+        raise BadAnswer(f"an answer has more than {MAX_ROWS:,} rows")
     if isinstance(column, np.ndarray):
         return column
-    if not isinstance(column, list):
-        raise BadAnswer("column t is missing or not of whole seconds")
     try:
         t = _packed(column)
     except struct.error:
@@ -290,6 +301,7 @@ def _histogram(column: Any, name: str, n: int) -> Cells:
         sizes = None
     if sizes is None or len(sizes) != n:
         raise BadAnswer(f"histogram {name} has not as many lengths as column t has values")
-    if (sizes < 0).any() or int(sizes.sum()) * PAIR.itemsize != len(pairs):
+    # One by one as well: a sum may wrap.
+    if (sizes < 0).any() or (sizes > len(pairs)).any() or int(sizes.sum()) * PAIR.itemsize != len(pairs):
         raise BadAnswer(f"histogram {name} has not as many pairs as its lengths say")
     return Cells(sizes, np.frombuffer(pairs, dtype=PAIR))

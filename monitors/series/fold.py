@@ -22,7 +22,13 @@ from monitors.series.tiers import ALL_NODES, TOTAL_GROUP, table_of
 
 HISTOGRAM_KEYS = {subject: [base.key for base in HISTOGRAMS if base.subject == subject] for subject in SUBJECTS}
 SCALARS_OF = {subject: [base for base in SCALARS if base.subject == subject] for subject in SUBJECTS}
-MERGE = {"sum": "sum({0})::bigint", "min": "min({0})", "max": "max({0})"}
+# A sum beyond 64 bits, which only a node that lies can bring, must not keep a run from being folded.
+MOST = 2**63 - 1
+MERGE = {
+    "sum": f"(CASE WHEN sum({{0}}) > {MOST} THEN {MOST} ELSE sum({{0}}) END)::bigint",
+    "min": "min({0})",
+    "max": "max({0})",
+}
 NULL = -1
 BLOCK_BYTES = 1 << 20
 

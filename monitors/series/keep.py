@@ -53,7 +53,7 @@ def _ranked(monitor: Monitor, now: int) -> list[dict[str, Any]]:
         keys.append("is_copy")  # nodes group a conversation and its copy apart
     subject = subject_of(monitor.kind)
     bytes_sum, failures = (
-        " + ".join(f"coalesce({column_of(subject, name)}, 0)" for name in names) for names in RANKED[subject]
+        " + ".join(f"coalesce({column_of(subject, name)}, 0)::numeric" for name in names) for names in RANKED[subject]
     )
     base = table_of(monitor.resolution)
     folded = table_of(60) if 60 in monitor.steps else base

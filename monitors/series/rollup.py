@@ -30,10 +30,10 @@ from monitors.series.write import enqueue
 # Looked up at once.
 MAX_RUNS = 500
 # Folded in one transaction: a pull that brings late rows of one of them waits until its end.
-RUNS_TOGETHER = 8
+RUNS_TOGETHER = 4
 # Pulls that wait for longer come first.
 LATE_S = 3.0
-MOST_PAUSE_S = 5.0
+MOST_PAUSE_S = 10.0
 # Monitors of one statement: what is sorted for them stays in memory.
 TOGETHER = 4
 # Folded rows of one slice wait for the old ones to be deleted: in memory up to this size.
@@ -54,7 +54,7 @@ def roll_up(now: float, max_runs: int = MAX_RUNS, between: Callable[[float], Non
             n = 0
             for first in range(0, len(due), RUNS_TOGETHER):
                 began = time.monotonic()
-                n += _fold_claimed(step, due[first : first + RUNS_TOGETHER])
+                n += _fold_claimed(step, due[first : first + RUNS_TOGETHER], now)
                 if between:
                     between(time.monotonic() - began)
             folded += n
@@ -93,13 +93,13 @@ def _mark_coarser(step: int, due: Sequence[tuple[int, int]], now: float) -> None
             enqueue(cursor, ((monitor, above, run_of(above, run)) for monitor, run in due), now)
 
 
-def _fold_claimed(step: int, due: Sequence[tuple[int, int]]) -> int:
+def _fold_claimed(step: int, due: Sequence[tuple[int, int]], now: float) -> int:
     with connection.wrap_database_errors, transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL synchronous_commit = off")
         cursor.execute("SET LOCAL work_mem = '64MB'")
         # Work in the background: it leaves the other cores to those who wait.
         cursor.execute("SET LOCAL max_parallel_workers_per_gather = 0")
-        runs = _take(cursor, step, due)
+        runs = _take(cursor, step, due, now)
         by_slice: dict[tuple[int, int, Subject], list[int]] = defaultdict(list)
         tiers, subjects, by_node = _definitions({monitor for monitor, _ in runs})
         gone = _removed({monitor for monitor, _ in runs})
@@ -113,17 +113,18 @@ def _fold_claimed(step: int, due: Sequence[tuple[int, int]]) -> int:
     return len(runs)
 
 
-def _take(cursor: Any, step: int, due: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Claim runs by deleting their queue rows; those that another worker or a pull holds are left for later."""
+def _take(cursor: Any, step: int, due: Sequence[tuple[int, int]], now: float) -> list[tuple[int, int]]:
+    """Claim runs by deleting their queue rows; those that another worker or a pull holds are left for later. So is one
+    that was folded and marked again since `now`: the run above it may have been folded without what marked it."""
     cursor.execute(
         """
         DELETE FROM monitors_rollup q USING (
           SELECT r.monitor_id, r.step, r.run FROM monitors_rollup r
           JOIN unnest(%s::int[], %s::bigint[]) d (monitor_id, run) ON d.monitor_id = r.monitor_id AND d.run = r.run
-          WHERE r.step = %s FOR UPDATE OF r SKIP LOCKED) due
+          WHERE r.step = %s AND r.due <= to_timestamp(%s) FOR UPDATE OF r SKIP LOCKED) due
         WHERE q.monitor_id = due.monitor_id AND q.step = due.step AND q.run = due.run
         RETURNING q.monitor_id, q.run""",
-        [[monitor for monitor, _ in due], [run for _, run in due], step],
+        [[monitor for monitor, _ in due], [run for _, run in due], step, now],
     )
     return cursor.fetchall()
 

@@ -53,7 +53,7 @@ def test_a_full_disk_and_a_kill_at_once(small_disk: Path) -> None:
                     one.await_capture()
                 else:
                     time.sleep(chance.uniform(0.0, 3.0))
-                    assert one.process and one.process.poll() is None, (small_disk / "node.log").read_text()[-2000:]
+                    assert one.process and one.process.poll() is None, one.said()
                     hog.unlink()
                     one.await_capture()
             assert mirror.sent

@@ -123,6 +123,7 @@ class Victim:
     port: int
     program: str = ""  # what to run in place of `-m cstor`
     retention: str = ""
+    log: Path | None = None  # where its log goes in place of its folder
     kills: list[Kill] = field(default_factory=list)
     reports: list[Report] = field(default_factory=list)
     process: subprocess.Popen[str] | None = None
@@ -140,15 +141,19 @@ class Victim:
         )
         program = ["-c", self.program] if self.program else ["-m", "cstor"]
         command = [sys.executable, *program, "run", "--config", str(config)]
-        log = (self.folder / "node.log").open("a")
+        log = (self.log or self.folder / "node.log").open("a")
         self.process = subprocess.Popen(command, cwd=ROOT, stderr=log, text=True)
         log.close()
+
+    def said(self) -> str:
+        """The end of its log."""
+        return (self.folder / "node.log").read_text()[-2000:] if self.log is None else f"see {self.log}"
 
     def await_capture(self, seconds: float = COMPILING_S, observed: bool = False) -> None:
         """Until it captures, or has `observed` a whole second."""
         end = time.monotonic() + seconds
         while not self._is_capturing(observed):
-            assert self.process and self.process.poll() is None, (self.folder / "node.log").read_text()[-2000:]
+            assert self.process and self.process.poll() is None, self.said()
             assert time.monotonic() < end, "the node does not capture"
             time.sleep(0.02)
 
@@ -182,7 +187,7 @@ class Victim:
     def stop(self) -> None:
         assert self.process
         self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(60) == 0, (self.folder / "node.log").read_text()[-2000:]
+        assert self.process.wait(60) == 0, self.said()
 
 
 @contextlib.contextmanager

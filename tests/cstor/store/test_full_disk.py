@@ -157,3 +157,13 @@ def test_the_oldest_packets_go_before_the_disk_is_full(small_disk: Path) -> None
     report = check(one.store)
     assert report.problems == []
     assert 0 < report.packets < mirror.sent
+
+
+def test_a_log_that_nobody_can_write_ends_nothing(tmp_path: Path) -> None:
+    """As where it lies on the disk that is full: each write to it fails."""
+    with victim(tmp_path, log=Path("/dev/full")) as one:
+        one.start()
+        with NumberedMirror(one.port):
+            one.await_capture(observed=True)
+        one.stop()
+    assert check(one.store).problems == []

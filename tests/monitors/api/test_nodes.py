@@ -57,6 +57,9 @@ def test_a_token_does_not_follow_to_another_address(operator: Client, kind: str)
     for elsewhere in ("https://cstor.test:8801", "http://other.test:8801", "http://cstor.test:8802"):
         answer = operator.patch(path, {field: elsewhere}, content_type=JSON)
         assert answer.status_code == 400 and "address before" in answer.json()["token"][0]
+    # Whom requests would call is not whom urlsplit names.
+    answer = operator.patch(path, {field: "http://other.test\\@cstor.test:8801"}, content_type=JSON)
+    assert answer.status_code == 400 and field in answer.json()
     assert operator.patch(path, {field: "http://CSTOR.test:8801/"}, content_type=JSON).status_code == 200
     row.refresh_from_db()
     assert row.token == "secret"

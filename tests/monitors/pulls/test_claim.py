@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import subprocess
 import sys
@@ -134,13 +135,20 @@ def test_it_knows_how_long_pulls_wait_for_a_worker(node: Node, make_monitor: Cal
     for name in ("first", "second"):
         make_monitor(name)
     claim(NOW)
-    assert waiting_s(NOW + 4) == 4, "leased, but nobody took it yet"
+    assert waiting_s(NOW + 4) == 4
     Pull.objects.filter(monitor__name="first").update(failures=1)
     Pull.objects.filter(monitor__name="second").update(next_run="2099-01-01T00:00Z")
     assert waiting_s(NOW + 4) == 0, "a back-off is no waiting"
     Pull.objects.update(failures=0)
     Node.objects.update(retry_at="2099-01-01T00:00Z")
     assert waiting_s(NOW + 4) == 0, "nor is a breaker"
+    Node.objects.update(retry_at=None)
+    Pull.objects.update(next_run=dt.datetime.fromtimestamp(NOW, dt.UTC))
+    others = [Node.objects.create(name=name, url="http://127.0.0.1:9") for name in ("quick", "quicker")]
+    make_monitor("elsewhere", nodes=others)
+    claim(NOW)
+    Pull.objects.filter(node__in=others).update(next_run="2099-01-01T00:00Z")
+    assert waiting_s(NOW + 4) == 0, "one slow node of three"
 
 
 @pytest.mark.django_db

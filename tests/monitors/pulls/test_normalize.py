@@ -146,6 +146,8 @@ def test_it_says_what_is_wrong_with_a_column(columns: dict[str, Any], words: str
         ({"bytes_client": Cells(np.zeros(4, np.int64), np.zeros(0, "<u4"))}, "bytes_client has not as many"),
         ({"server_port": np.array([1, 2, 3, 4])}, "server_port has not as many"),
         ({"t": Cells(np.zeros(4, np.int64), np.zeros(0, "<u4"))}, "column t"),
+        ({"t": np.zeros(2_000_001, np.int64)}, "more than 2,000,000 rows"),
+        ({"response_time": {"lengths": [2**62] * 4, "pairs": ""}}, "not as many pairs"),
         ({"response_time": np.array([1, 2, 3, 4])}, "response_time is not packed"),
         ({"response_time": Cells(np.zeros(3, np.int64), np.zeros(0, "<u4"))}, "response_time has not as many"),
     ],
@@ -153,6 +155,12 @@ def test_it_says_what_is_wrong_with_a_column(columns: dict[str, Any], words: str
 def test_it_says_what_is_wrong_with_a_column_of_a_frame(columns: dict[str, Any], words: str) -> None:
     with pytest.raises(BadAnswer, match=words):
         read(answer(columns))
+
+
+@pytest.mark.parametrize("columns", [[], 5, None])
+def test_it_refuses_an_answer_without_columns(columns: Any) -> None:
+    with pytest.raises(BadAnswer, match="columns are missing"):
+        read(answer() | {"columns": columns})
 
 
 def test_it_ignores_what_a_newer_node_knows_besides() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from cstor.metrics.histogram import unpack
 from monitors.models import Monitor, Node, Rollup
+from monitors.series import keep
 from monitors.series.rollup import roll_up
 from monitors.series.tiers import TOTAL_GROUP
 from tests.monitors.clock import NOW, pull
@@ -35,6 +36,19 @@ def test_it_folds_sums_extremes_and_histograms(stub: StubNode, monitor: Monitor)
         (row,) = rows(monitor, step, *asked, group_id=TOTAL_GROUP)
         assert (row[0], *row[3:7]) == ((NOW - 120) // step * step, 70, 900, 3, 1_000_000)
         assert unpack(row[7])[1].tolist() == [2, 1]
+    assert not Rollup.objects.exists()
+
+
+def test_a_node_that_lies_keeps_no_run_from_being_folded(stub: StubNode, make_monitor: Callable[..., Monitor]) -> None:
+    """Sums beyond 64 bits, in a row and over rows; the groups of it are ranked as well."""
+    make_monitor("honest", keys=["client_ip"])
+    lied_to = make_monitor("lied to", keys=["client_ip"])
+    for t in (NOW - 120, NOW - 110):
+        stub.add(t, bytes_client=2**63 - 1, bytes_server=2**63 - 1)
+    pull()
+    keep.refresh(list(Monitor.objects.all()), NOW)
+    assert roll_up(NOW + 3 * DAY) == 8
+    assert totals(lied_to, 60) == {NOW - 120: 2**63 - 1}
     assert not Rollup.objects.exists()
 
 

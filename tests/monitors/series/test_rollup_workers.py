@@ -6,7 +6,9 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 from django.db import connection
@@ -70,7 +72,8 @@ def test_few_runs_share_a_transaction_and_late_pulls_come_between(
     stub.add(NOW - 3000, bytes_client=1)
     pull()
     slept: list[float] = []
-    monkeypatch.setattr(rollup.time, "sleep", slept.append)
+    clock = SimpleNamespace(time=time.time, monotonic=time.monotonic, sleep=slept.append)
+    monkeypatch.setattr(rollup, "time", clock)
     took: list[float] = []
 
     def between(seconds: float) -> None:

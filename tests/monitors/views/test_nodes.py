@@ -120,6 +120,9 @@ def test_it_tries_what_a_form_has_before_it_is_saved(stub: StubNode, node: Node)
     Node.objects.update(url="http://127.0.0.1:9")
     page = client.post("/nodes/try/", said | {"new_token": "", "pk": node.pk}).content.decode()
     assert "address before" in page and "accepted" not in page, "the stored token goes nowhere else"
+    for wrong in ("http://127.0.0.1:x", "http://[::1", "http://evil.test\\@127.0.0.1:9"):
+        page = client.post("/nodes/try/", said | {"url": wrong, "new_token": "", "pk": node.pk}).content.decode()
+        assert "http://HOST:PORT" in page and "address before" in page
     page = client.post("/nodes/try/", {"url": "x", "ca_certificate": "nonsense"}).content.decode()
     assert "http://HOST:PORT" in page and "no PEM certificate" in page
     assert Node.objects.get().status == {}, "nothing is kept"
