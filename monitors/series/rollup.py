@@ -33,7 +33,8 @@ MAX_RUNS = 500
 RUNS_TOGETHER = 4
 # Pulls that wait for longer come first.
 LATE_S = 3.0
-MOST_PAUSE_S = 10.0
+MOST_PAUSE_S = 30.0
+LOOK_S = 0.5
 # Monitors of one statement: what is sorted for them stays in memory.
 TOGETHER = 4
 # Folded rows of one slice wait for the old ones to be deleted: in memory up to this size.
@@ -64,9 +65,11 @@ def roll_up(now: float, max_runs: int = MAX_RUNS, between: Callable[[float], Non
 
 
 def give_way(took_s: float) -> None:
-    """While pulls are late, roll-ups take a quarter of their time: the present is worth more than a coarser past."""
-    if waiting_s(time.time()) > LATE_S:
-        time.sleep(min(3 * took_s, MOST_PAUSE_S))
+    """Wait until pulls are on time again: the present is worth more than a coarser past. Not for ever: a tenth of the
+    time is theirs whatever happens."""
+    end = time.monotonic() + min(9 * took_s, MOST_PAUSE_S)
+    while time.monotonic() < end and waiting_s(time.time()) > LATE_S:
+        time.sleep(LOOK_S)
 
 
 def _due(step: int, now: float, max_runs: int) -> list[tuple[int, int]]:
