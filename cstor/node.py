@@ -10,8 +10,8 @@ from __future__ import annotations
 import gc
 import logging
 import sys
-import threading
 import time
+from collections.abc import Callable
 
 from cstor.api.address import check_free
 from cstor.apichild import ApiChild
@@ -98,10 +98,11 @@ class Node:
         self._maintenance.start()
         self._api.start()
 
-    def run(self, stopping: threading.Event) -> None:
+    def run(self, is_stopping: Callable[[], bool]) -> None:
         """Capture until told to stop."""
         self._lanes.start()
-        while not stopping.wait(TURN_S):
+        while not is_stopping():
+            time.sleep(TURN_S)
             self._turn()
             now = time.monotonic()
             if now - self._checked_at >= CHECK_S:

@@ -12,7 +12,6 @@ import logging
 import os
 import signal
 import stat
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,16 +29,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     config = read_config(options.config) if options.config else node_config(_without_file(), Path.cwd())
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    stopping = threading.Event()
+    # A plain list: a signal may interrupt this thread while it holds the lock of an Event, which `set` then waits for.
+    stopping: list[int] = []
     node = Node(config)
     node.start()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+        signal.signal(number, lambda number, _: stopping.append(number))
     sources = ", ".join(_where(source) for source in config.sources)
     # By the log: where that lies on the disk that is full, a print would end the node.
     log.info("%s captures on %s, API on http://%s", config.api.name, sources, config.api.listen)
     try:
-        node.run(stopping)
+        node.run(lambda: bool(stopping))
     finally:
         node.stop()
     return 0

@@ -164,6 +164,13 @@ def test_it_answers_while_packets_come_and_has_all_when_it_stops(node: RunningNo
     assert not [path for path in (node.store / "live").iterdir() if path.name != "status.json"]
 
 
+def test_it_ends_however_often_it_is_told(node: RunningNode) -> None:
+    """A handler that waits for what the interrupted thread holds would hang here now and then."""
+    for _ in range(100):
+        node.process.send_signal(signal.SIGTERM)
+    assert node.process.wait(60) == 0
+
+
 def test_seconds_below_complete_until_never_change(node: RunningNode) -> None:
     seen: dict[int, int] = {}
     with Mirror(node.udp) as mirror:
