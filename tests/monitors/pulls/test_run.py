@@ -163,6 +163,21 @@ def test_it_lets_nonsense_hurt_only_its_own_monitor(stub: StubNode, make_monitor
     assert Pull.objects.get(monitor=bad).covered == ()
 
 
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [({"error": {"detail": "a\0b"}}, "the node refused: ab"), ({"columns": []}, "columns are missing")],
+)
+def test_it_notes_errors_that_no_database_or_reader_takes(
+    stub: StubNode, make_monitor: Callable[..., Monitor], said: dict[str, Any], words: str
+) -> None:
+    stub.add(NOW - 20, bytes_client=5)
+    good, bad = make_monitor("good"), make_monitor("bad", filter="port 1")
+    stub.answer_with = lambda query: series(stub, query) | (said if query.get("filter") else {})
+    pull()
+    assert totals(good, 10) == {NOW - 20: 5}
+    assert words in bad.pulls.get().error
+
+
 def test_it_falls_back_monitor_by_monitor_when_the_transaction_fails(
     stub: StubNode, make_monitor: Callable[..., Monitor], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from django.db import connection
 
 from cstor.metrics.histogram import unpack
 from monitors.models import Monitor, Pull, Rollup
-from monitors.series import fold, rollup
+from monitors.series import fold, partitions, rollup
 from monitors.series.rollup import roll_up
 from tests.monitors.clock import NOW, pull
 from tests.monitors.samples import rows, totals
@@ -88,6 +89,19 @@ def test_few_runs_share_a_transaction_and_late_pulls_come_between(
     assert sum(slept) == 9.0
     rollup.give_way(60.0)
     assert sum(slept) == 9.0 + rollup.MOST_PAUSE_S
+
+
+@pytest.mark.django_db
+def test_a_run_that_was_marked_again_is_left_to_the_next_look(stub: StubNode, monitor: Monitor) -> None:
+    """Else a worker with an old list would fold it, and the run above, folded by another, would never know."""
+    stub.add(NOW - 3000, bytes_client=1)
+    pull()
+    due = rollup._due(60, LATER, 500)
+    assert due
+    Rollup.objects.filter(step=60).update(due=dt.datetime.fromtimestamp(LATER + 15, dt.UTC))
+    assert rollup._fold_claimed(60, due, LATER) == 0
+    partitions.ensure(60, {run for _, run in due})
+    assert rollup._fold_claimed(60, due, LATER + 15) == len(due)
 
 
 @pytest.mark.django_db(transaction=True)
