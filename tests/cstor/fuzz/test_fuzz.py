@@ -120,10 +120,11 @@ def test_a_damaged_log_is_read_up_to_the_damage(
     with path.open("rb") as file:
         whole = list(read_blocks(file))
     data = bytearray(path.read_bytes()[: max(cut, 1)])
-    touched = [at for at, value in wrong if at < len(data) and data[at] != value]
+    before = bytes(data)
     for at, value in wrong:
         if at < len(data):
             data[at] = value
+    touched = [at for at in range(len(data)) if data[at] != before[at]]
     path.write_bytes(data)
     with path.open("rb") as file:
         found = list(read_blocks(file))
