@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 TESTS = Path(__file__).resolve().parent
 WITHOUT_DJANGO = {"wire", "cstor", "cvu", "lab", "bench", "conformance", "soak"}
@@ -23,6 +24,10 @@ pytest_plugins = ["tests.browser"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # The same examples each time: a change is judged by what it changes. The long tests look for new ones.
+    settings.register_profile("steady", derandomize=True, database=None)
+    if config.getoption("markexpr") != "soak":
+        settings.load_profile("steady")
     # The workers of pytest-xdist inherit the folder through the environment.
     if "CCLEAR_TEST_DATA" not in os.environ:
         folder = Path(tempfile.mkdtemp(prefix="cclear-tests-"))
